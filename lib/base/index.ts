@@ -1,0 +1,12 @@
+export {
+	Backoff,
+	type BackoffOptions,
+	DEFAULT_BACKOFF_DELAYS_MS,
+	DEFAULT_BACKOFF_JITTER,
+} from "./backoff.js";
+export { countOption, durationOption, limitOption } from "./check.js";
+export { type Clock, ManualClock, systemClock, type Timer } from "./clock.js";
+export { type Deferred, deferred } from "./deferred.js";
+export { Fifo } from "./fifo.js";
+export { randomId, randomName } from "./ids.js";
+export { type Log, type LogMethod, silentLog } from "./log.js";
