@@ -1,0 +1,104 @@
+import { Fifo } from "../base/index.js";
+
+const EMPTY: Buffer = Buffer.alloc(0);
+const LEAST_CAPACITY = 256;
+
+/**
+ * The bytes of a stream that no record was made of yet. A record that lies within one chunk is handed out as a view
+ * of it; the parts of a record that spans chunks are gathered in one buffer that doubles, so that any number of tiny
+ * chunks costs linear time, and no chunk is held for the sake of a few bytes of it.
+ */
+export class ByteQueue {
+	readonly #chunks = new Fifo<Buffer>();
+	#at = 0;
+	#gathered = EMPTY;
+	#gatheredBytes = 0;
+	#size = 0;
+
+	/** Bytes held, gathered ones included. */
+	get size(): number {
+		return this.#size;
+	}
+
+	/** How many bytes of the current record were gathered. */
+	get gatheredBytes(): number {
+		return this.#gatheredBytes;
+	}
+
+	/** The chunk that is being read; read it from {@link at}. */
+	get head(): Buffer | undefined {
+		return this.#chunks.first;
+	}
+
+	/** Where in {@link head} the unread bytes begin. */
+	get at(): number {
+		return this.#at;
+	}
+
+	/** Adds a chunk; it must not be changed afterwards. */
+	push(chunk: Buffer): void {
+		if (chunk.length === 0) return;
+		this.#chunks.push(chunk);
+		this.#size += chunk.length;
+	}
+
+	/** Drops `count` bytes of {@link head}. */
+	skip(count: number): void {
+		this.#size -= count;
+		this.#advance(count);
+	}
+
+	/** Copies `count` bytes of {@link head} to those gathered for the current record. */
+	gather(count: number): void {
+		const head = this.#chunks.first ?? EMPTY;
+		this.#reserve(this.#gatheredBytes + count);
+		head.copy(this.#gathered, this.#gatheredBytes, this.#at, this.#at + count);
+		this.#gatheredBytes += count;
+		this.#advance(count);
+	}
+
+	/** Ends the current record with `count` bytes of {@link head} and takes it out. */
+	take(count: number): Buffer {
+		if (this.#gatheredBytes === 0) {
+			const record = this.#chunks.first?.subarray(this.#at, this.#at + count) ?? EMPTY;
+			this.skip(count);
+			return record;
+		}
+		this.gather(count);
+		const record = this.#gathered.subarray(0, this.#gatheredBytes);
+		this.#size -= record.length;
+		this.#gathered = EMPTY;
+		this.#gatheredBytes = 0;
+		return record;
+	}
+
+	/** Takes out everything. */
+	rest(): Buffer {
+		const parts = [this.#gathered.subarray(0, this.#gatheredBytes)];
+		let from = this.#at;
+		for (const chunk of this.#chunks) {
+			parts.push(chunk.subarray(from));
+			from = 0;
+		}
+		this.#chunks.clear();
+		this.#at = 0;
+		this.#gathered = EMPTY;
+		this.#gatheredBytes = 0;
+		this.#size = 0;
+		return Buffer.concat(parts);
+	}
+
+	#advance(count: number): void {
+		this.#at += count;
+		if (this.#at < (this.#chunks.first?.length ?? 0)) return;
+		this.#chunks.shift();
+		this.#at = 0;
+	}
+
+	#reserve(bytes: number): void {
+		if (bytes <= this.#gathered.length) return;
+		const larger = Buffer.allocUnsafeSlow(Math.max(bytes, this.#gathered.length * 2, LEAST_CAPACITY));
+		this.#gathered.copy(larger, 0, 0, this.#gatheredBytes);
+		this.#gathered = larger;
+	}
+}

@@ -1,0 +1,49 @@
+export { type ArgumentEncoding, Arguments } from "./arguments.js";
+export {
+	CONTEXT_KEY,
+	currentTarget,
+	DISCONNECTED_METHOD,
+	type ForwardedCall,
+	type ForwardedContext,
+	type ForwardedHttpConnection,
+	type ForwardedUser,
+	HubTarget,
+	type LinkResponse,
+	MAX_CONTEXT_LENGTH,
+	MAX_ID_LENGTH,
+	parseForwardedContext,
+	parseInvokeArguments,
+	parseLinkResponse,
+	RECIPIENT_KEY,
+	writeForwardedContext,
+	writeInvokeArguments,
+	writeLinkResponse,
+} from "./dotnetify-wire.js";
+export {
+	type HandshakeRequest,
+	MAX_HANDSHAKE_BYTES,
+	parseHandshakeRequest,
+	writeHandshakeResponse,
+} from "./handshake.js";
+export {
+	type AckMessage,
+	type CancelInvocationMessage,
+	type CloseMessage,
+	type CompletionMessage,
+	type HubMessage,
+	type InvocationMessage,
+	MAX_READ_DEPTH,
+	type MessageHeaders,
+	MessageType,
+	type PingMessage,
+	type SequenceMessage,
+	type StreamInvocationMessage,
+	type StreamItemMessage,
+} from "./hub-message.js";
+export type { HubProtocol, RecordSplitter, TransferFormat } from "./hub-protocol.js";
+export { jsonProtocol, jsonText } from "./json-protocol.js";
+export { LengthSplitter, writeLengthPrefix } from "./length-splitter.js";
+export { messagePackProtocol } from "./messagepack-protocol.js";
+export { MAX_WRITE_DEPTH, plainValue, type ValueForm } from "./plain-value.js";
+export { RECORD_SEPARATOR, TextSplitter } from "./text-splitter.js";
+export { isWithin, parseVmId, type VmId, type VmIdSegment, vmIdRoot, vmIdRootType } from "./vm-id.js";
