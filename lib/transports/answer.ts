@@ -1,0 +1,60 @@
+import { type IncomingMessage, type OutgoingHttpHeaders, ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
+
+/** A whole HTTP answer. */
+export interface Answer {
+	readonly status: number;
+	readonly headers?: OutgoingHttpHeaders | undefined;
+	/** @defaultValue empty */
+	readonly body?: string | undefined;
+	/** @defaultValue text/plain */
+	readonly contentType?: string | undefined;
+}
+
+/** How much of a request's body is read and thrown away before its connection is cut, in bytes. */
+export const MAX_IGNORED_BODY_BYTES: number = 64 * 1024;
+
+/** Sends `answer`, unless the response is over already. */
+export function writeAnswer(res: ServerResponse, answer: Answer): void {
+	if (res.headersSent || res.writableEnded) return;
+	const body = Buffer.from(answer.body ?? "");
+	res.writeHead(answer.status, {
+		...(answer.status === 204 ? {} : { "Content-Type": answer.contentType ?? "text/plain" }),
+		...(answer.status === 204 ? {} : { "Content-Length": body.length }),
+		...answer.headers,
+	});
+	res.end(body);
+}
+
+/** Reads a body that nobody wants, so that the connection can be used again; a long one ends the connection. */
+export function drainBody(req: IncomingMessage): void {
+	let bytes = 0;
+	req.on("data", (chunk: Buffer) => {
+		bytes += chunk.length;
+		if (bytes > MAX_IGNORED_BODY_BYTES) req.destroy();
+	});
+	req.on("error", ignore);
+}
+
+function ignore(): void {}
+
+/** Keeps a socket's error from ending the process; its `close` follows anyhow. */
+export function ignoreErrors(socket: Duplex): void {
+	socket.on("error", ignore);
+}
+
+/**
+ * A response on the raw socket of an upgrade request, so that a refusal is an ordinary HTTP answer
+ * (RFC 9110 §7.8 lets a server ignore an upgrade). The connection ends after it.
+ */
+export function responseOn(req: IncomingMessage, socket: Duplex): ServerResponse {
+	const res = new ServerResponse(req);
+	res.shouldKeepAlive = false;
+	// What carries the request is a net.Socket or, in tests and tunnels, any Duplex: the response writes to either.
+	res.assignSocket(socket as Parameters<typeof res.assignSocket>[0]);
+	res.on("finish", () => {
+		res.detachSocket(socket as Parameters<typeof res.detachSocket>[0]);
+		socket.end(() => socket.destroy());
+	});
+	return res;
+}

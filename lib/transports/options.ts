@@ -1,0 +1,138 @@
+import {
+	type Clock,
+	countOption,
+	durationOption,
+	type Log,
+	limitOption,
+	silentLog,
+	systemClock,
+} from "../base/index.js";
+import { TrunklineError } from "../errors/index.js";
+import { compileTrust, type Trust, type TrustProxy } from "./client-address.js";
+import type { Connection, ConnectionRequest, User } from "./connection.js";
+import { Origins } from "./origins.js";
+
+/** Bytes that may wait for a client that reads slowly before its connection is aborted. */
+export const DEFAULT_MAX_BUFFERED_BYTES: number = 1024 * 1024;
+/** How long the client may take over the closing handshake, in milliseconds (ASP.NET Core's `WebSockets.CloseTimeout`). */
+export const DEFAULT_CLOSE_TIMEOUT_MS = 5_000;
+/** Bytes of one WebSocket message from a client. */
+export const DEFAULT_MAX_FRAME_BYTES: number = 1024 * 1024;
+/** Connections of one endpoint, those being opened included. */
+export const DEFAULT_MAX_CONNECTIONS = 100_000;
+/** How long `authenticate` may take, in milliseconds. */
+export const DEFAULT_AUTHENTICATE_TIMEOUT_MS = 10_000;
+
+/** Options of {@link Endpoint}. */
+export interface EndpointOptions {
+	/**
+	 * Where the hub is mounted, `/chat`. Compared as ASP.NET Core routes do: without regard to case, a trailing slash
+	 * ignored, percent-encoding undone (an encoded slash stays encoded).
+	 */
+	readonly path: string;
+	/** Prefix of this process's connection tokens, 1 to 32 of `A-Z a-z 0-9 _ -`; a load balancer can route by it. */
+	readonly serverId: string;
+	/** The new connection's owner; must call `connection.listen` before it returns. */
+	readonly onConnection: (connection: Connection) => void;
+	/** Keys of the connection tokens: the first signs, all verify. Not empty. @defaultValue random per process */
+	readonly tokenSecrets?: readonly string[] | undefined;
+	/**
+	 * Finds out who asks; called for every request. Throwing (or rejecting) answers 401, nothing is anonymous.
+	 * A token that one user negotiated opens no connection for another. @defaultValue everybody is anonymous
+	 */
+	readonly authenticate?:
+		| ((request: ConnectionRequest) => Promise<User | undefined> | User | undefined)
+		| undefined;
+	/** Milliseconds that `authenticate` may take before 503 is answered. @defaultValue 10,000 ms */
+	readonly authenticateTimeoutMs?: number | undefined;
+	/**
+	 * Browser pages that may connect besides those of the same host. `"*"` lets every page on the web use the cookies
+	 * of your users: ask for it only where no cookie means anything. @defaultValue same host only
+	 */
+	readonly allowedOrigins?: readonly string[] | "*" | undefined;
+	/** Whose forwarding headers are believed; trust too much and a client chooses its own address. @defaultValue false */
+	readonly trustProxy?: TrustProxy | undefined;
+	/**
+	 * Bytes that may wait when more is sent; above, the connection is aborted with `ERR_SLOW_CLIENT`. One message of any
+	 * size passes when nothing waits. Each client can hold this much memory. @defaultValue 1,048,576 bytes
+	 */
+	readonly maxBufferedBytes?: number | undefined;
+	/** Milliseconds until a connection whose client does not answer a close is aborted. @defaultValue 5,000 ms */
+	readonly closeTimeoutMs?: number | undefined;
+	/**
+	 * Bytes of one WebSocket message from a client; above, the connection ends with close code 1009. It holds whole in
+	 * memory, and may carry many hub messages, so this must not be below the hub's own message limit. `null`: no limit.
+	 * @defaultValue 1,048,576 bytes
+	 */
+	readonly maxFrameBytes?: number | null | undefined;
+	/** Connections at once; above, negotiate and upgrades get 503. `null`: no limit. @defaultValue 100,000 */
+	readonly maxConnections?: number | null | undefined;
+	/** Milliseconds from negotiate until the connection must be opened. @defaultValue 15,000 ms */
+	readonly tokenLifetimeMs?: number | undefined;
+	/** Used tokens to remember until they expire; at the bound upgrades get 503. @defaultValue 131,072 */
+	readonly maxUsedTokens?: number | undefined;
+	/** @defaultValue silent */
+	readonly log?: Log | undefined;
+	/** @defaultValue the system's clock */
+	readonly clock?: Clock | undefined;
+}
+
+/** {@link EndpointOptions} checked and filled in. */
+export interface ResolvedEndpointOptions {
+	readonly path: string;
+	readonly onConnection: (connection: Connection) => void;
+	readonly authenticate: NonNullable<EndpointOptions["authenticate"]>;
+	readonly authenticateTimeoutMs: number;
+	readonly origins: Origins;
+	readonly trust: Trust;
+	readonly maxBufferedBytes: number;
+	readonly closeTimeoutMs: number;
+	readonly maxFrameBytes: number;
+	readonly maxConnections: number;
+	readonly log: Log;
+	readonly clock: Clock;
+}
+
+/** Checks `options` and puts the defaults in. @throws TrunklineError `ERR_OPTION` */
+export function resolveEndpointOptions(options: EndpointOptions): ResolvedEndpointOptions {
+	return {
+		path: checkPath(options.path),
+		onConnection: options.onConnection,
+		authenticate: options.authenticate ?? (() => undefined),
+		authenticateTimeoutMs: durationOption(
+			"authenticateTimeoutMs",
+			options.authenticateTimeoutMs,
+			DEFAULT_AUTHENTICATE_TIMEOUT_MS,
+		),
+		origins: new Origins(options.allowedOrigins),
+		trust: compileTrust(options.trustProxy),
+		maxBufferedBytes: countOption("maxBufferedBytes", options.maxBufferedBytes, DEFAULT_MAX_BUFFERED_BYTES),
+		closeTimeoutMs: durationOption("closeTimeoutMs", options.closeTimeoutMs, DEFAULT_CLOSE_TIMEOUT_MS),
+		maxFrameBytes: limitOption("maxFrameBytes", options.maxFrameBytes, DEFAULT_MAX_FRAME_BYTES),
+		maxConnections: limitOption("maxConnections", options.maxConnections, DEFAULT_MAX_CONNECTIONS),
+		log: options.log ?? silentLog,
+		clock: options.clock ?? systemClock,
+	};
+}
+
+/** A path in the form in which paths are compared; undefined when its percent-encoding is broken. */
+export function comparablePath(path: string): string | undefined {
+	let decoded = path;
+	if (path.includes("%")) {
+		try {
+			decoded = decodeURI(path);
+		} catch {
+			return undefined;
+		}
+	}
+	return (decoded.length > 1 && decoded.endsWith("/") ? decoded.slice(0, -1) : decoded).toLowerCase();
+}
+
+function checkPath(path: string): string {
+	const comparable = typeof path === "string" && /^\/[^?#\s]*$/.test(path) ? comparablePath(path) : undefined;
+	if (comparable !== undefined) return comparable;
+	throw new TrunklineError(
+		"ERR_OPTION",
+		`Option "path" must be a path like "/chat", without query; found ${JSON.stringify(path)}.`,
+	);
+}

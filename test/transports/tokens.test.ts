@@ -1,0 +1,169 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { ManualClock } from "../../lib/base/index.js";
+import {
+	type ConnectionTokens,
+	createTokens,
+	TOKEN_SKEW_MS,
+	type TokenOptions,
+} from "../../lib/transports/index.js";
+
+const SECRET = "a secret for tests";
+const START = Date.UTC(2026, 0, 1);
+
+function tokens(options: Partial<TokenOptions> = {}, clock = new ManualClock(START)): ConnectionTokens {
+	return createTokens({ serverId: "s1", secrets: [SECRET], clock, ...options });
+}
+
+describe("transports/tokens", () => {
+	it("makes tokens of four parts, the server's name first", () => {
+		const { token, connectionId } = tokens().issue(undefined, 1);
+		assert.match(token, /^s1\.[0-9a-z]+\.[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}$/);
+		assert.match(connectionId, /^[A-Za-z0-9_-]{22}$/);
+		assert(!token.includes(connectionId));
+	});
+
+	it("lets every process with the secret read the id that was issued", () => {
+		const issued = tokens().issue("ann", 1);
+		const other = tokens({ serverId: "s2" }).read(issued.token, "ann");
+		assert.deepEqual(other, { connectionId: issued.connectionId, isExpired: false });
+	});
+
+	it("reads what it issued, for any user and server name", () => {
+		const serverId = fc.stringMatching(/^[A-Za-z0-9_-]{1,32}$/);
+		fc.assert(
+			fc.property(
+				serverId,
+				fc.option(fc.string(), { nil: undefined }),
+				fc.constantFrom(0, 1),
+				(name, user, version) => {
+					const own = tokens({ serverId: name });
+					const issued = own.issue(user, version as 0 | 1);
+					assert.deepEqual(own.read(issued.token, user), {
+						connectionId: issued.connectionId,
+						isExpired: false,
+					});
+				},
+			),
+		);
+	});
+
+	it("refuses a token with any character changed", () => {
+		const own = tokens();
+		const { token } = own.issue("ann", 1);
+		fc.assert(
+			fc.property(fc.nat(token.length - 1), fc.string({ minLength: 1, maxLength: 1 }), (at, character) => {
+				fc.pre(token[at] !== character);
+				return own.read(token.slice(0, at) + character + token.slice(at + 1), "ann") === undefined;
+			}),
+			{ numRuns: 1_000 },
+		);
+	});
+
+	it("refuses a token cut short or added to", () => {
+		const own = tokens();
+		const { token, connectionId } = own.issue(undefined, 1);
+		for (let end = 0; end < token.length; end++)
+			assert.equal(own.read(token.slice(0, end), undefined), undefined);
+		assert.equal(own.read(`${token}A`, undefined), undefined);
+		assert.equal(own.read(connectionId, undefined), undefined);
+	});
+
+	it("refuses any text without throwing", () => {
+		const own = tokens();
+		fc.assert(fc.property(fc.string({ unit: "binary" }), (text) => own.read(text, undefined) === undefined));
+	});
+
+	it("refuses the token of another user, and tells nobody from a user without a name", () => {
+		const own = tokens();
+		for (const issuedTo of ["ann", "", undefined]) {
+			const { token } = own.issue(issuedTo, 1);
+			for (const user of ["ann", "bob", "", undefined]) {
+				assert.equal(own.read(token, user) !== undefined, user === issuedTo);
+			}
+		}
+	});
+
+	it("refuses a token that was signed with another secret", () => {
+		const { token } = tokens({ secrets: ["another"] }).issue(undefined, 1);
+		assert.equal(tokens().read(token, undefined), undefined);
+	});
+
+	it("signs with a random secret where none is given", () => {
+		const clock = new ManualClock(START);
+		const { token } = createTokens({ serverId: "s1", clock }).issue(undefined, 1);
+		assert.equal(createTokens({ serverId: "s1", clock }).read(token, undefined), undefined);
+	});
+
+	it("rotates: old and new processes read each other's tokens while both secrets are listed", () => {
+		const before = tokens({ secrets: ["old"] });
+		const during = tokens({ secrets: ["new", "old"] });
+		const ready = tokens({ secrets: ["old", "new"] });
+		const after = tokens({ secrets: ["new"] });
+		const old = before.issue(undefined, 1);
+		assert.equal(during.read(old.token, undefined)?.connectionId, old.connectionId);
+		assert.equal(after.read(old.token, undefined), undefined);
+		const fresh = during.issue(undefined, 1);
+		assert.equal(ready.read(fresh.token, undefined)?.connectionId, fresh.connectionId);
+		assert.equal(after.read(fresh.token, undefined)?.connectionId, fresh.connectionId);
+		assert.equal(before.read(fresh.token, undefined), undefined);
+	});
+
+	it("expires after 15 s", () => {
+		const clock = new ManualClock(START);
+		const own = tokens({}, clock);
+		const { token } = own.issue(undefined, 1);
+		clock.advance(15_000);
+		assert.equal(own.read(token, undefined)?.isExpired, false);
+		clock.advance(1);
+		assert.equal(own.read(token, undefined)?.isExpired, true);
+	});
+
+	it("tolerates a clock that runs a little ahead, and no more", () => {
+		const { token } = tokens({}, new ManualClock(START + TOKEN_SKEW_MS)).issue(undefined, 1);
+		assert.equal(tokens({}, new ManualClock(START)).read(token, undefined)?.isExpired, false);
+		assert.equal(tokens({}, new ManualClock(START - 1)).read(token, undefined), undefined);
+	});
+
+	it("uses a token once, and forgets it when it could not be used anyhow", () => {
+		const clock = new ManualClock(START);
+		const own = tokens({}, clock);
+		const { token, connectionId } = own.issue(undefined, 1);
+		assert.equal(own.use(connectionId), true);
+		assert.equal(own.use(connectionId), false);
+		clock.advance(15_000 + TOKEN_SKEW_MS);
+		assert.equal(own.use(connectionId), false);
+		clock.advance(1);
+		own.use("another");
+		assert.equal(own.used, 1);
+		assert.equal(own.read(token, undefined)?.isExpired, true);
+	});
+
+	it("refuses more tokens than it may remember, and recovers when they expire", () => {
+		const clock = new ManualClock(START);
+		const own = tokens({ maxUsed: 3 }, clock);
+		for (const id of ["a", "b", "c"]) assert.equal(own.use(id), true);
+		assert.throws(() => own.use("d"), { code: "ERR_LIMIT", message: /maxUsedTokens/ });
+		assert.equal(own.used, 3);
+		clock.advance(20_001);
+		assert.equal(own.use("d"), true);
+	});
+
+	it("gives version 0 one value that is key and id, and that version 1 does not accept as its own", () => {
+		const own = tokens();
+		const { token, connectionId } = own.issue("ann", 0);
+		assert.equal(token, connectionId);
+		assert.equal(tokens({ serverId: "s2" }).read(token, "ann")?.connectionId, token);
+	});
+
+	it("refuses server names and secrets that make no sense, without showing a secret", () => {
+		for (const serverId of ["", "a.b", "a b", "x".repeat(33), "é"]) {
+			assert.throws(() => tokens({ serverId }), { code: "ERR_OPTION", message: /"serverId"/ });
+		}
+		assert.throws(() => tokens({ secrets: [] }), { code: "ERR_OPTION" });
+		assert.throws(
+			() => tokens({ secrets: ["hush", ""] }),
+			(error: Error) => !error.message.includes("hush"),
+		);
+	});
+});
