@@ -1,0 +1,361 @@
+import { HubException } from "../errors/index.js";
+import type { ClientConnection, Selection } from "../hub/index.js";
+import { isWithin, parseVmId, type VmIdSegment } from "../protocols/index.js";
+import { ClientFacts, type Fields, NOTHING } from "./client.js";
+import { Instance, type ViewModelHost } from "./instance.js";
+import { readRequest, withoutHeaders } from "./request-data.js";
+import type { SharedView, SharedViews } from "./shared-views.js";
+import { jsonText } from "./state/data.js";
+import {
+	construct,
+	coreOf,
+	isViewModelClass,
+	MulticastViewModel,
+	type ViewModel,
+	type ViewModelClass,
+	type ViewModelOwner,
+	type ViewModelSource,
+} from "./view-model.js";
+import {
+	errorData,
+	LimitException,
+	nullViewModelId,
+	unauthorized,
+	unknownViewModel,
+} from "./wire-exception.js";
+
+/** What the view models of one client need of those of the whole hub. */
+export interface ViewModelRegistry {
+	readonly host: ViewModelHost;
+	readonly shared: SharedViews;
+	source(type: string, namespace: string | undefined): ViewModelSource | undefined;
+}
+
+/** A view model that a client holds. */
+interface HeldView {
+	readonly instance: Instance;
+	/** Present where it is shared with other clients. */
+	readonly shared: SharedView | undefined;
+	/** False for a master that was made only because something inside it was requested. */
+	isRequested: boolean;
+}
+
+/**
+ * The view models of one client, and its messages one after another. It is the owner of those that it does not share:
+ * when one of them pushes, all of this client push.
+ */
+export class ClientViews implements ViewModelOwner {
+	readonly #client: ClientFacts;
+	readonly #all: ViewModelRegistry;
+	readonly #host: ViewModelHost;
+	readonly #selection: Selection;
+	readonly #views = new Map<string, HeldView>();
+	#tail: Promise<unknown> = Promise.resolve();
+	#isClosed = false;
+
+	constructor(connection: ClientConnection, all: ViewModelRegistry) {
+		this.#client = new ClientFacts(connection);
+		this.#all = all;
+		this.#host = all.host;
+		this.#selection = { kind: "client", connectionId: connection.connectionId };
+	}
+
+	/** Answers a request with the full state of the view model, which is made if it is not there. Never rejects. */
+	request(vmId: string | null, read: () => unknown): Promise<void> {
+		return this.#inTurn(vmId, async (id) => {
+			const { headers, vmArg, namespace } = readRequest(read());
+			this.#keepHeaders(headers);
+			this.#client.vmArg = vmArg;
+			try {
+				await this.#request(id, namespace);
+			} finally {
+				this.#client.vmArg = NOTHING;
+			}
+			this.#pushAll(id);
+		});
+	}
+
+	/** Applies an update and answers with the reaction. Never rejects. */
+	update(vmId: string | null, read: () => unknown): Promise<void> {
+		return this.#inTurn(vmId, async (id) => {
+			const { headers, values } = withoutHeaders(read());
+			this.#keepHeaders(headers);
+			const sent = Object.entries(values);
+			if (sent.length === 0) return;
+			const view = this.#views.get(id);
+			if (!view?.isRequested) {
+				this.#host.log.debug(
+					{ vmId: id },
+					"An update came for a view model that this client has not requested.",
+				);
+				return;
+			}
+			await this.#authorize(view.instance.viewModel.constructor as ViewModelClass);
+			if (view.shared) await view.shared.update(this.#client, sent);
+			else await this.#update(view.instance, sent);
+			this.#pushAll(id);
+		});
+	}
+
+	/** Disposes a view model and all inside it. Never rejects. */
+	dispose(vmId: string | null): Promise<void> {
+		return this.#inTurn(vmId ?? "", async (id) => {
+			for (const each of this.#idsWithin(id)) this.#remove(each);
+		});
+	}
+
+	/** The client is gone: disposes everything at once, whatever is still running. */
+	close(): void {
+		this.#isClosed = true;
+		for (const id of this.#longestFirst([...this.#views.keys()])) this.#remove(id);
+	}
+
+	/** Sends what changed of all view models of this client. */
+	push(): void {
+		this.#pushAll(undefined);
+	}
+
+	send(): void {}
+
+	async #inTurn(vmId: string | null, handle: (vmId: string) => Promise<void>): Promise<void> {
+		const run = this.#tail.then(async () => {
+			if (this.#isClosed) return;
+			try {
+				this.#checkId(vmId);
+				await handle(vmId ?? "");
+			} catch (thrown) {
+				this.#fail(vmId, thrown);
+			}
+		});
+		this.#tail = run;
+		await run;
+	}
+
+	#checkId(vmId: string | null): void {
+		if (vmId === null) throw nullViewModelId();
+		const { maxVmIdLength } = this.#host.limits;
+		if (vmId.length > maxVmIdLength) {
+			throw new LimitException(`The view model id is longer than ${maxVmIdLength} characters.`);
+		}
+	}
+
+	#keepHeaders(headers: Fields | undefined): void {
+		if (!headers) return;
+		const { maxHeadersLength } = this.#host.limits;
+		if (jsonText(headers).length > maxHeadersLength) {
+			throw new LimitException(`The $headers are longer than ${maxHeadersLength} characters.`);
+		}
+		this.#client.headers = headers;
+	}
+
+	async #request(vmId: string, namespace: string | undefined): Promise<void> {
+		const existing = this.#views.get(vmId);
+		if (existing) await this.#authorize(existing.instance.viewModel.constructor as ViewModelClass);
+		const view = existing ?? (await this.#createPath(vmId, namespace));
+		if (this.#isClosed) return;
+		const state = this.#stateOf(vmId, view);
+		this.#host.respond(this.#selection, vmId, { text: state, stateKey: vmId });
+		view.isRequested = true;
+		view.shared?.join(this.#client);
+	}
+
+	/** A state that cannot be written ends the view model: it would fail again at every push. */
+	#stateOf(vmId: string, { instance, shared }: HeldView): string {
+		try {
+			return shared ? shared.stateFor(this.#client) : instance.tracker.fullState();
+		} catch (thrown) {
+			for (const each of this.#idsWithin(vmId)) this.#remove(each);
+			throw thrown;
+		}
+	}
+
+	async #update(instance: Instance, sent: [string, unknown][]): Promise<void> {
+		await instance.apply(sent);
+		if (this.#isClosed) return;
+		instance.respond(this.#selection, instance.reaction(instance.takeChanges(), sent));
+	}
+
+	/** Makes the view model and the masters that are missing, outermost first. */
+	async #createPath(vmId: string, namespace: string | undefined): Promise<HeldView> {
+		let id = "";
+		let view: HeldView | undefined;
+		for (const [at, segment] of parseVmId(vmId).path.entries()) {
+			const master = view;
+			const name = vmId.split(".")[at] ?? "";
+			id = at === 0 ? name : `${id}.${name}`;
+			view =
+				this.#views.get(id) ?? (await this.#create(id, segment, { master, namespace, isLast: id === vmId }));
+			if (this.#isClosed) return view;
+		}
+		if (!view) throw unknownViewModel(vmId);
+		return view;
+	}
+
+	async #create(id: string, segment: VmIdSegment, place: Place): Promise<HeldView> {
+		if (this.#views.size >= this.#host.limits.maxViewModelsPerConnection) {
+			throw new LimitException(
+				`This connection holds ${this.#views.size} view models, the most that is allowed.`,
+			);
+		}
+		const view = await this.#make(id, segment, place);
+		if (this.#isClosed) {
+			this.#end(view);
+			return view;
+		}
+		this.#views.set(id, view);
+		try {
+			await place.master?.instance.viewModel.onSubViewModelCreated(view.instance.viewModel);
+		} catch (thrown) {
+			this.#remove(id);
+			throw thrown;
+		}
+		return view;
+	}
+
+	async #make(id: string, segment: VmIdSegment, place: Place): Promise<HeldView> {
+		const vmArg = place.isLast ? this.#client.vmArg : NOTHING;
+		const source = this.#all.source(segment.type, place.namespace);
+		if (source && isViewModelClass(source)) await this.#authorize(source);
+		// From here to the registration nothing is awaited, so that two clients cannot both make a shared one.
+		const found = this.#all.shared.find(id, this.#client);
+		if (found) return await this.#hold(found, vmArg);
+		const supplied = place.master?.instance.viewModel.getSubViewModel(segment.type, segment.instance);
+		if (!supplied && !source) throw unknownViewModel(segment.type);
+		const viewModel = supplied ?? this.#construct(source as ViewModelSource, segment.instance);
+		if (viewModel instanceof MulticastViewModel) {
+			return await this.#hold(this.#all.shared.add(id, viewModel, this.#client), vmArg);
+		}
+		const core = coreOf(viewModel);
+		core.client ??= this.#client;
+		core.instanceId ??= segment.instance;
+		const instance = new Instance(id, viewModel, this.#host);
+		await this.#createInstance(instance, vmArg);
+		return { instance, shared: undefined, isRequested: false };
+	}
+
+	#construct(source: ViewModelSource, instanceId: string | undefined): ViewModel {
+		return construct({ instanceId, client: isMulticast(source) ? undefined : this.#client }, () =>
+			isViewModelClass(source) ? new source(instanceId) : source(instanceId, this.#client),
+		);
+	}
+
+	async #createInstance(instance: Instance, vmArg: Fields): Promise<void> {
+		try {
+			// Again: what a factory or a master supplies is of a class that was not known before.
+			await this.#authorize(instance.viewModel.constructor as ViewModelClass);
+			await instance.create(this, vmArg);
+		} catch (thrown) {
+			instance.dispose();
+			throw thrown;
+		}
+	}
+
+	async #hold(shared: SharedView, vmArg: Fields): Promise<HeldView> {
+		await shared.hold(this.#client, vmArg, () =>
+			this.#authorize(shared.instance.viewModel.constructor as ViewModelClass),
+		);
+		return { instance: shared.instance, shared, isRequested: false };
+	}
+
+	async #authorize(viewModelClass: ViewModelClass): Promise<void> {
+		if (!(await this.#isAllowed(viewModelClass))) throw unauthorized();
+	}
+
+	#isAllowed({ authorize }: ViewModelClass): boolean | Promise<boolean> {
+		if (authorize === undefined) return true;
+		return authorize === true ? this.#client.user !== undefined : authorize(this.#client);
+	}
+
+	#idsWithin(vmId: string): string[] {
+		return this.#longestFirst([...this.#views.keys()].filter((id) => isWithin(id, vmId)));
+	}
+
+	#longestFirst(ids: string[]): string[] {
+		return ids.sort((a, b) => b.length - a.length);
+	}
+
+	#remove(id: string): void {
+		const view = this.#views.get(id);
+		if (!view) return;
+		this.#views.delete(id);
+		const master = this.#views.get(id.slice(0, Math.max(0, id.lastIndexOf("."))))?.instance;
+		master?.attempt("onSubViewModelDisposing", () =>
+			master.viewModel.onSubViewModelDisposing(view.instance.viewModel),
+		);
+		this.#end(view);
+	}
+
+	#end({ instance, shared }: HeldView): void {
+		if (!shared) {
+			instance.dispose();
+			return;
+		}
+		const { groupName } = shared;
+		shared.release(this.#client);
+		// A connection that is gone has left its groups by itself.
+		if (this.#isClosed || groupName === "") return;
+		const isStillMember = [...this.#views.values()].some((view) => view.shared?.groupName === groupName);
+		if (!isStillMember) this.#host.leave(this.#client.connectionId, groupName);
+	}
+
+	#pushAll(except: string | undefined): void {
+		if (this.#isClosed) return;
+		for (const [id, view] of this.#views) {
+			if (id === except || !view.isRequested) continue;
+			try {
+				if (view.shared) view.shared.push();
+				else this.#pushOwn(view.instance);
+			} catch (err) {
+				this.#host.log.error(
+					{ err, ...view.instance.description },
+					"Changes of a view model cannot be written.",
+				);
+			}
+		}
+	}
+
+	/** Pushes to the client if it still may have it: a token may have expired since the request. */
+	#pushOwn(instance: Instance): void {
+		const changes = instance.takeChanges();
+		if (changes.members.length + changes.lists.length === 0) return;
+		const decide = (isAllowed: boolean): void => {
+			if (this.#isClosed || instance.isDisposed) return;
+			if (isAllowed) {
+				instance.respond(this.#selection, instance.messages(changes));
+				return;
+			}
+			instance.tracker.forget(changes);
+			this.#fail(instance.vmId, unauthorized());
+		};
+		const isAllowed = this.#isAllowed(instance.viewModel.constructor as ViewModelClass);
+		if (typeof isAllowed === "boolean") decide(isAllowed);
+		else isAllowed.then(decide, (thrown: unknown) => this.#fail(instance.vmId, thrown));
+	}
+
+	#fail(vmId: string | null, thrown: unknown): void {
+		const viewModel = this.#views.get(vmId ?? "")?.instance.tracker.members.className;
+		if (thrown instanceof LimitException) {
+			const { code, message } = thrown;
+			this.#host.log.warn({ code, connectionId: this.#client.connectionId }, message);
+		} else if (thrown instanceof HubException) {
+			this.#host.log.debug({ vmId, viewModel, err: thrown }, "A view model refused a message.");
+		} else {
+			this.#host.log.error({ vmId, viewModel, err: thrown }, "A view model failed.");
+		}
+		if (this.#isClosed) return;
+		const data = errorData(thrown, vmId ?? "", this.#host.detailedErrors);
+		this.#host.respond(this.#selection, vmId, { text: JSON.stringify(data) });
+	}
+}
+
+/** Where a new view model belongs. */
+interface Place {
+	readonly master: HeldView | undefined;
+	readonly namespace: string | undefined;
+	/** False for a master on the way: the arguments of the request are not its own. */
+	readonly isLast: boolean;
+}
+
+function isMulticast(source: ViewModelSource): boolean {
+	return source.prototype instanceof MulticastViewModel;
+}

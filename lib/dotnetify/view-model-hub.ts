@@ -1,0 +1,151 @@
+import { TrunklineError } from "../errors/index.js";
+import {
+	type ArgumentSchema,
+	type ClientConnection,
+	type CreateHubOptions,
+	createHub,
+	type DeclaredMethod,
+	type Hub,
+	type InvocationContext,
+	invocationOf,
+	method,
+	PreparedMessage,
+	type Selection,
+} from "../hub/index.js";
+import { type Arguments, HubTarget, vmIdRoot } from "../protocols/index.js";
+import type { ViewModelHost } from "./instance.js";
+import { resolveViewModelLimits, type ViewModelLimitOptions } from "./limits.js";
+import { isRecord } from "./state/data.js";
+import type { ViewModelSources } from "./view-model.js";
+import { ViewModels } from "./view-models.js";
+import { invalidJson } from "./wire-exception.js";
+
+/** Settings of {@link createViewModelHub}. */
+export interface ViewModelHubOptions
+	extends Omit<CreateHubOptions<ViewModelClientMethods>, "methods" | "route">,
+		ViewModelLimitOptions {
+	/** Names that clients use, and the class or factory of each. @defaultValue none: a hub for a proxy */
+	readonly viewModels?: ViewModelSources | undefined;
+}
+
+/** What a dotNetify client can be asked to run. */
+export type ViewModelClientMethods = {
+	/** An id with the JSON text of a state, of changes, or of an error. */
+	Response_VM(response: readonly [vmId: string | null, data: string]): void;
+};
+
+/** The hub protocol name of clients behind dotNetify's own wire, whose data arrives as JSON text. */
+const DOTNETIFY_LINK = "dotnetify-link";
+
+/**
+ * Makes a hub that dotNetify's clients can use: `Request_VM`, `Update_VM`, `Dispose_VM`, answered by `Response_VM`. Without
+ * view models every request that no middleware takes is answered as one for an unknown view model.
+ * @throws TrunklineError ERR_OPTION for a bad option.
+ */
+export function createViewModelHub(options: ViewModelHubOptions = {}): Hub<ViewModelClientMethods> {
+	const { viewModels: sources = {}, ...hubOptions } = options;
+	const limits = resolveViewModelLimits(options);
+	const methods = viewModelMethods((connection) => viewModels.of(connection));
+	const hub = createHub<ViewModelClientMethods>()({ ...hubOptions, methods, route: viewModelRoute });
+	const viewModels = new ViewModels(sources, hostOf(hub, limits));
+	hub.on("disconnected", ({ connectionId }) => viewModels.disconnected(connectionId));
+	return hub;
+}
+
+/** What a call is about, by its first argument. */
+export function viewModelRoute(_target: string, args: Arguments): { vmId: string; root: string } | undefined {
+	const vmId = args.first;
+	return typeof vmId === "string" ? { vmId, root: vmIdRoot(vmId) } : undefined;
+}
+
+function hostOf(hub: Hub<ViewModelClientMethods>, limits: ViewModelHost["limits"]): ViewModelHost {
+	const { log } = hub;
+	const failed = (err: unknown): void =>
+		log.error({ err }, "The hub refused something that a view model asked for.");
+	return {
+		log,
+		limits,
+		detailedErrors: hub.options.detailedErrors,
+		respond(selection: Selection, vmId: string | null, { text, stateKey }): void {
+			const invocation = invocationOf(HubTarget.Response, [[vmId, text]]);
+			const delivery = stateKey === undefined ? undefined : ({ kind: "state", key: stateKey } as const);
+			hub.lifetime.send(selection, new PreparedMessage(invocation, delivery)).catch(failed);
+		},
+		join: (connectionId, group) => void hub.lifetime.join(connectionId, group).catch(failed),
+		leave: (connectionId, group) => void hub.lifetime.leave(connectionId, group).catch(failed),
+	};
+}
+
+type ViewsOf = (connection: ClientConnection) => ReturnType<ViewModels["of"]>;
+
+function viewModelMethods(viewsOf: ViewsOf): Readonly<Record<string, DeclaredMethod>> {
+	const request = method({ args: [vmIdSchema, anySchema] }, async (ctx, vmId, data) => {
+		await viewsOf(ctx.connection).request(vmId, readerOf(ctx, data));
+		return null;
+	});
+	const update = method({ args: [vmIdSchema, dataSchema] }, async (ctx, vmId, data) => {
+		checkUpdate(ctx, data);
+		await viewsOf(ctx.connection).update(vmId, readerOf(ctx, data));
+		return null;
+	});
+	const dispose = method({ args: [vmIdSchema] }, async (ctx, vmId) => {
+		await viewsOf(ctx.connection).dispose(vmId);
+		return null;
+	});
+	return {
+		[HubTarget.Request]: request,
+		[HubTarget.Update]: update,
+		[HubTarget.Dispose]: dispose,
+		Request_VM_Obsolete: request,
+		Update_VM_Obsolete: update,
+		Dispose_VM_Obsolete: dispose,
+	};
+}
+
+type AnyContext = Pick<InvocationContext, "connection">;
+
+function isLinked({ connection }: AnyContext): boolean {
+	return connection.protocolName === DOTNETIFY_LINK;
+}
+
+/** How to read the data of a message: values from a client, JSON text or null over a link. */
+function readerOf(ctx: AnyContext, data: unknown): () => unknown {
+	return () => (isLinked(ctx) && data !== null ? parsedData(data) : data);
+}
+
+function checkUpdate(ctx: AnyContext, data: unknown): void {
+	if (isLinked(ctx) || typeof data !== "string") return;
+	throw new TrunklineError("ERR_ARGUMENTS", "Argument 2 of Update_VM must be an object or null.");
+}
+
+/** Reads JSON text that must hold an object, a list or null. @throws WireException for anything else. */
+function parsedData(data: unknown): unknown {
+	let value: unknown;
+	try {
+		value = JSON.parse(String(data));
+	} catch {
+		throw invalidJson();
+	}
+	if (typeof value === "object") return value;
+	throw invalidJson();
+}
+
+const vmIdSchema = schema<string | null>(
+	(value) => value === null || typeof value === "string",
+	"must be text or null",
+);
+const anySchema = schema<unknown>(() => true, "");
+const dataSchema = schema<unknown>(
+	(value) => value === null || typeof value === "string" || isRecord(value),
+	"must be an object or null",
+);
+
+function schema<T>(test: (value: unknown) => boolean, message: string): ArgumentSchema<T> {
+	return {
+		"~standard": {
+			version: 1,
+			vendor: "trunkline",
+			validate: (value) => (test(value) ? { value: value as T } : { issues: [{ message }] }),
+		},
+	};
+}

@@ -1,0 +1,46 @@
+import type { ClientConnection } from "../hub/index.js";
+import { ClientViews, type ViewModelRegistry } from "./client-views.js";
+import type { ViewModelHost } from "./instance.js";
+import { SharedViews } from "./shared-views.js";
+import type { ViewModelSource, ViewModelSources } from "./view-model.js";
+
+/** All view models of a hub: the classes that are registered, and the instances of each client. */
+export class ViewModels implements ViewModelRegistry {
+	readonly host: ViewModelHost;
+	readonly shared: SharedViews;
+	readonly #sources: ReadonlyMap<string, ViewModelSource>;
+	readonly #clients = new Map<string, ClientViews>();
+
+	constructor(sources: ViewModelSources, host: ViewModelHost) {
+		this.host = host;
+		this.shared = new SharedViews(host);
+		this.#sources = new Map(Object.entries(sources));
+	}
+
+	/** What `type` stands for; with a namespace, `Namespace.Type` goes before `Type`. */
+	source(type: string, namespace: string | undefined): ViewModelSource | undefined {
+		return (
+			(namespace === undefined ? undefined : this.#sources.get(`${namespace}.${type}`)) ??
+			this.#sources.get(type)
+		);
+	}
+
+	/** The view models of a client. */
+	of(connection: ClientConnection): ClientViews {
+		let views = this.#clients.get(connection.connectionId);
+		if (!views) {
+			views = new ClientViews(connection, this);
+			// A message that was waiting when its client left must not bring the client back.
+			if (connection.aborted.aborted) views.close();
+			else this.#clients.set(connection.connectionId, views);
+		}
+		return views;
+	}
+
+	/** A client is gone: everything of it is disposed. */
+	disconnected(connectionId: string): void {
+		const views = this.#clients.get(connectionId);
+		this.#clients.delete(connectionId);
+		views?.close();
+	}
+}
