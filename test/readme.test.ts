@@ -1,0 +1,118 @@
+import assert from "node:assert/strict";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { HubConnectionBuilder, LogLevel } from "@microsoft/signalr";
+
+const run = promisify(execFile);
+const folder = join(process.cwd(), "temp", `readme-${process.pid}`);
+const SECRET = "a secret of the README's test";
+const TSCONFIG = {
+	extends: "../../tsconfig.base.json",
+	compilerOptions: {
+		composite: false,
+		declarationMap: false,
+		noEmit: true,
+		noUnusedLocals: false,
+		noPropertyAccessFromIndexSignature: false,
+	},
+	include: ["*.ts"],
+};
+
+/** The TypeScript examples of the README, by the heading that they stand under. */
+function examples(): Map<string, string> {
+	const sections = readFileSync("README.md", "utf8").split(/^## /m);
+	const found = sections.map((section) => [
+		section.slice(0, section.indexOf("\n")),
+		/```ts\n([\s\S]*?)```/.exec(section)?.[1] ?? "",
+	]);
+	return new Map(found.filter(([, code]) => code !== "") as [string, string][]);
+}
+
+async function freePort(): Promise<number> {
+	const server = createServer().listen(0, "127.0.0.1");
+	await once(server, "listening");
+	const { port } = server.address() as { port: number };
+	server.close();
+	await once(server, "close");
+	return port;
+}
+
+const modules = (code: string): string =>
+	/^import /m.test(code)
+		? code
+		: `import { createViewModelHub } from "trunkline/dotnetify";\nimport { forViewModels, useForwarding } from "trunkline/forwarding";\nconst hub = createViewModelHub();\n${code}`;
+
+describe("README", function () {
+	this.timeout(60_000);
+	const children: ChildProcess[] = [];
+
+	before(() => {
+		mkdirSync(folder, { recursive: true });
+		writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(TSCONFIG));
+		let number = 0;
+		for (const code of examples().values())
+			writeFileSync(join(folder, `example-${++number}.ts`), modules(code));
+	});
+
+	after(async () => {
+		for (const child of children) {
+			child.kill("SIGKILL");
+			if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
+		}
+		rmSync(folder, { recursive: true, force: true });
+	});
+
+	/** Runs an example on ports of its own; resolves when its server answers. */
+	async function start(heading: string, ports: Record<string, number>): Promise<void> {
+		let code = examples().get(heading) ?? "";
+		for (const [written, port] of Object.entries(ports)) code = code.replaceAll(written, String(port));
+		const name = `${heading.replaceAll(" ", "-")}.ts`;
+		writeFileSync(join(folder, name), `${code}\nconsole.log("listening");\n`);
+		const child = spawn(process.execPath, ["--import=tsx", join(folder, name)], {
+			env: { ...process.env, LINK_SECRET: SECRET },
+			stdio: ["ignore", "pipe", "inherit"],
+		});
+		children.push(child);
+		await once(child.stdout as NodeJS.ReadableStream, "data");
+	}
+
+	it("has examples that compile as they stand", async () => {
+		assert.ok(examples().size >= 5);
+		const tsc = join(process.cwd(), "node_modules/typescript/bin/tsc");
+		try {
+			await run(process.execPath, [tsc, "-p", join(folder, "tsconfig.json")]);
+		} catch (failure) {
+			assert.fail((failure as { stdout: string }).stdout);
+		}
+	});
+
+	it("has an app server and a proxy that work with the client", async () => {
+		const [appPort, proxyPort] = [await freePort(), await freePort()];
+		await start("An app server", { 5001: appPort });
+		await start("A proxy", { 5001: appPort, 5000: proxyPort });
+		const connection = new HubConnectionBuilder()
+			.withUrl(`http://127.0.0.1:${proxyPort}/dotnetify`)
+			.configureLogging(LogLevel.Error)
+			.build();
+		const answers: unknown[] = [];
+		const answered = new Promise<void>((resolve) => {
+			connection.on("Response_VM", ([vmId, json]: [string, string]) => {
+				answers.push([vmId, JSON.parse(json)]);
+				if (answers.length === 2) resolve();
+			});
+		});
+		await connection.start();
+		await connection.invoke("Request_VM", "HelloWorld", {});
+		await connection.invoke("Update_VM", "HelloWorld", { FirstName: "Ada" });
+		await answered;
+		await connection.stop();
+		assert.deepEqual(answers, [
+			["HelloWorld", { FirstName: "Hello", LastName: "World", Greetings: "Hello, Hello World!" }],
+			["HelloWorld", { Greetings: "Hello, Ada World!" }],
+		]);
+	});
+});
