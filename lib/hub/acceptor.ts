@@ -1,0 +1,22 @@
+import type { HubProtocol } from "../protocols/index.js";
+import type { ChannelHandler, MessageChannel } from "./channel/message-channel.js";
+import type { ClientConnection } from "./clients/client-connection.js";
+
+/**
+ * Takes connections that are no clients: the links of proxies. A hub asks its acceptors in the order in which they
+ * were given; what none of them takes is a client.
+ */
+export interface Acceptor {
+	/** An extra hub protocol for this peer's handshake; undefined where the peer may not have it. */
+	protocol?(name: string, channel: MessageChannel): HubProtocol | undefined;
+	/** Takes a connection as soon as its handshake is done, before it ever was a client. */
+	handshake?(channel: MessageChannel): ChannelHandler | undefined;
+	/** A target by which a peer shows later that it is no client (compared without regard to case). */
+	readonly target?: string;
+	/**
+	 * Takes a connected client's channel at its first call of {@link target}: the client then is gone for the hub
+	 * (reason `migrated`), and the handler gets that call first. Undefined leaves it a client, for which the target is
+	 * an unknown method.
+	 */
+	claim?(client: ClientConnection, channel: MessageChannel): ChannelHandler | undefined;
+}

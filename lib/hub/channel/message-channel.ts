@@ -1,0 +1,283 @@
+import type { Clock, Log } from "../../base/index.js";
+import { TrunklineError } from "../../errors/index.js";
+import {
+	type CloseMessage,
+	type HubMessage,
+	type HubProtocol,
+	MAX_HANDSHAKE_BYTES,
+	MessageType,
+	parseHandshakeRequest,
+	type RecordSplitter,
+	TextSplitter,
+	writeHandshakeResponse,
+} from "../../protocols/index.js";
+import type { Connection, ConnectionRequest, User } from "../../transports/index.js";
+import type { DisconnectReason } from "../clients/client-connection.js";
+import { PreparedMessage } from "../clients/prepared-message.js";
+import { closeText } from "../dispatch/failure-text.js";
+import type { Beating, Heartbeat } from "./heartbeat.js";
+
+/** Highest handshake version that is spoken; 2 is of stateful reconnect, which changes nothing where it was not granted. */
+const MAX_HANDSHAKE_VERSION = 2;
+const HANDSHAKE_FAILED = "An unexpected error occurred during connection handshake.";
+const PING = new PreparedMessage({ type: MessageType.Ping });
+
+/** Who gets the messages of a channel. Calls never overlap; nothing comes after `closed`. */
+export interface ChannelHandler {
+	/** A returned promise asks for back-pressure: nothing more is read until it resolves. */
+	message(message: HubMessage): Promise<void> | undefined;
+	closed(reason: DisconnectReason): void;
+}
+
+/** What a channel needs of its hub. */
+export interface ChannelHost {
+	readonly clock: Clock;
+	readonly log: Log;
+	readonly heartbeat: Heartbeat;
+	readonly handshakeTimeoutMs: number;
+	readonly keepAliveIntervalMs: number;
+	readonly clientTimeoutMs: number;
+	readonly maxMessageBytes: number;
+	readonly detailedErrors: boolean;
+	/** The protocol of a handshake; undefined refuses it. */
+	protocol(name: string, channel: MessageChannel): HubProtocol | undefined;
+	/** The handshake is answered: who takes the messages from here? */
+	shaken(channel: MessageChannel): ChannelHandler;
+	/** The channel is closed. */
+	closed(channel: MessageChannel): void;
+}
+
+/**
+ * A connection that speaks hub messages. Handshake → open → closed; it owns the framing, the keep-alive, the client
+ * timeout and the limit on a message, and knows nothing of what the messages are for.
+ */
+export class MessageChannel implements Beating {
+	readonly connectionId: string;
+	readonly request: ConnectionRequest;
+	readonly user: User | undefined;
+	readonly connection: Connection;
+	readonly #host: ChannelHost;
+	readonly #openedAt: number;
+	#splitter: RecordSplitter;
+	#protocol: HubProtocol | undefined;
+	#handler: ChannelHandler | undefined;
+	#state: "handshake" | "open" | "closed" = "handshake";
+	#maxMessageBytes: number;
+	#isHeld = false;
+	#closedBy: DisconnectReason | undefined;
+	#lastPingSent: number;
+	/** When the client was last heard; undefined until its first Ping, which arms the timeout. */
+	#heardAt: number | undefined;
+
+	constructor(connection: Connection, host: ChannelHost) {
+		this.connection = connection;
+		this.connectionId = connection.connectionId;
+		this.request = connection.request;
+		this.user = connection.user;
+		this.#host = host;
+		this.#maxMessageBytes = host.maxMessageBytes;
+		this.#openedAt = host.clock.now();
+		this.#lastPingSent = this.#openedAt;
+		this.#splitter = new TextSplitter(MAX_HANDSHAKE_BYTES);
+		host.heartbeat.add(this);
+		connection.listen({ data: (chunk) => this.#onData(chunk), closed: (error) => this.#onClosed(error) });
+	}
+
+	/** The protocol that the handshake chose. */
+	get protocol(): HubProtocol | undefined {
+		return this.#protocol;
+	}
+
+	/** Sets the largest message that is taken, in bytes with its framing. */
+	set maxMessageBytes(bytes: number) {
+		this.#maxMessageBytes = bytes;
+		if (!this.#protocol || this.#state !== "open") return;
+		const rest = this.#splitter.rest();
+		this.#splitter = this.#protocol.createSplitter(bytes);
+		this.#splitter.push(rest);
+	}
+
+	/** Replaces the receiver of the messages; the former one hears no more. */
+	handOver(handler: ChannelHandler): void {
+		this.#handler = handler;
+	}
+
+	/** Queues a message; dropped once the channel is closed. */
+	send(message: PreparedMessage): void {
+		if (this.#state !== "open" || !this.#protocol) return;
+		this.connection.send(message.bytesFor(this.#protocol), this.#protocol.transferFormat);
+	}
+
+	/** Sends the Close message and ends the connection in order. */
+	close(message: CloseMessage): void {
+		this.send(new PreparedMessage(message));
+		this.connection.close();
+		this.#finish({ kind: "closed" });
+	}
+
+	/** Called by the heartbeat. */
+	tick(now: number): void {
+		if (this.#state === "handshake") {
+			if (now - this.#openedAt >= this.#host.handshakeTimeoutMs) this.#refuse("Handshake was canceled.");
+			return;
+		}
+		if (this.connection.hasInherentKeepAlive) return;
+		if (now - this.#lastPingSent >= this.#host.keepAliveIntervalMs) {
+			this.#lastPingSent = now;
+			this.send(PING);
+		}
+		// While we hold the reading back, the client's silence is our doing.
+		if (this.#isHeld || this.#heardAt === undefined) return;
+		if (now - this.#heardAt >= this.#host.clientTimeoutMs) this.#timeOut();
+	}
+
+	#timeOut(): void {
+		const ms = this.#host.clientTimeoutMs;
+		this.#fail(
+			new TrunklineError("ERR_CLIENT_TIMEOUT", `The client sent nothing for ${ms} ms (clientTimeoutMs).`),
+		);
+	}
+
+	#onData(chunk: Buffer): void {
+		if (this.#state === "closed") return;
+		this.#splitter.push(chunk);
+		this.#pump();
+	}
+
+	#pump(): void {
+		try {
+			if (this.#state === "handshake") this.#shake();
+			while (this.#state === "open" && !this.#isHeld) {
+				const record = this.#splitter.next();
+				if (!record) return;
+				this.#take(record);
+			}
+		} catch (error) {
+			this.#fail(error);
+		}
+	}
+
+	#take(record: Buffer): void {
+		const message = this.#protocol?.parse(record);
+		if (this.#heardAt !== undefined || message?.type === MessageType.Ping)
+			this.#heardAt = this.#host.clock.now();
+		if (!message) return;
+		const wait = this.#handler?.message(message);
+		if (wait) this.#hold(wait);
+	}
+
+	#hold(wait: Promise<void>): void {
+		this.#isHeld = true;
+		this.connection.pause();
+		wait.then(
+			() => this.#release(),
+			(error) => this.#fail(error),
+		);
+	}
+
+	#release(): void {
+		this.#isHeld = false;
+		if (this.#state === "closed") return;
+		if (this.#heardAt !== undefined) this.#heardAt = this.#host.clock.now();
+		this.#pump();
+		if (!this.#isHeld) this.connection.resume();
+	}
+
+	#shake(): void {
+		const record = this.#handshakeRecord();
+		if (!record) return;
+		const request = readHandshake(record);
+		if (typeof request === "string") {
+			this.#refuse(request);
+			return;
+		}
+		const protocol = this.#host.protocol(request.protocol, this);
+		const refusal = this.#refusalOf(request, protocol);
+		if (protocol && refusal === undefined) this.#open(protocol);
+		else this.#refuse(refusal ?? HANDSHAKE_FAILED);
+	}
+
+	#handshakeRecord(): Buffer | undefined {
+		try {
+			return this.#splitter.next();
+		} catch {
+			this.#refuse("Handshake was canceled.");
+			return undefined;
+		}
+	}
+
+	#refusalOf(
+		request: { readonly protocol: string; readonly version: number },
+		protocol: HubProtocol | undefined,
+	): string | undefined {
+		if (!protocol) return `The protocol '${request.protocol}' is not supported.`;
+		if (request.version > MAX_HANDSHAKE_VERSION) {
+			return `The server does not support version ${request.version} of the '${protocol.name}' protocol.`;
+		}
+		if (this.connection.formats.includes(protocol.transferFormat)) return undefined;
+		return `Cannot use the '${protocol.name}' protocol on the current transport. The transport does not support 'Binary' transfer format.`;
+	}
+
+	#open(protocol: HubProtocol): void {
+		const rest = this.#splitter.rest();
+		this.#protocol = protocol;
+		this.#splitter = protocol.createSplitter(this.#maxMessageBytes);
+		this.#splitter.push(rest);
+		this.#state = "open";
+		this.connection.send(writeHandshakeResponse(), protocol.transferFormat);
+		const handler = this.#host.shaken(this);
+		if (this.#closedBy) handler.closed(this.#closedBy);
+		else this.#handler = handler;
+	}
+
+	/** Refuses the handshake: its error is all that the client gets, no Close message. */
+	#refuse(text: string): void {
+		this.connection.send(writeHandshakeResponse(text), "Text");
+		this.connection.close();
+		this.#finish({ kind: "closed", error: new TrunklineError("ERR_HANDSHAKE", text) });
+	}
+
+	#fail(error: unknown): void {
+		if (this.#state === "closed") return;
+		this.#host.log.warn(
+			{ err: error, connectionId: this.connectionId },
+			"A connection failed and is closed.",
+		);
+		if (this.#state === "handshake") {
+			this.#refuse(HANDSHAKE_FAILED);
+			return;
+		}
+		const text = closeText(error, this.#host.detailedErrors);
+		this.send(new PreparedMessage({ type: MessageType.Close, error: text, allowReconnect: true }));
+		this.connection.close();
+		this.#finish({ kind: "lost", error: asError(error) });
+	}
+
+	#onClosed(error: Error | undefined): void {
+		this.#finish(error ? { kind: "lost", error } : { kind: "closed" });
+	}
+
+	#finish(reason: DisconnectReason): void {
+		if (this.#state === "closed") return;
+		this.#state = "closed";
+		this.#closedBy = reason;
+		this.#host.heartbeat.remove(this);
+		this.#host.closed(this);
+		this.#handler?.closed(reason);
+		this.#handler = undefined;
+	}
+}
+
+function readHandshake(record: Buffer): { readonly protocol: string; readonly version: number } | string {
+	try {
+		return parseHandshakeRequest(record);
+	} catch {
+		return HANDSHAKE_FAILED;
+	}
+}
+
+function asError(thrown: unknown): Error {
+	return thrown instanceof Error
+		? thrown
+		: new Error("Something else than an Error was thrown.", { cause: thrown });
+}

@@ -1,0 +1,202 @@
+import { deferred, Fifo } from "../../base/index.js";
+import {
+	type CloseMessage,
+	type HubMessage,
+	type InvocationMessage,
+	MessageType,
+} from "../../protocols/index.js";
+import type { ConnectionRequest, TransportName, User } from "../../transports/index.js";
+import { invocationOf } from "./client-proxy.js";
+import type { ClientWire } from "./client-wire.js";
+import { PreparedMessage } from "./prepared-message.js";
+
+/** Why a client is gone: it (or we) ended in order, it was lost, or another server has it now. */
+export interface DisconnectReason {
+	readonly kind: "closed" | "lost" | "migrated";
+	readonly error?: Error | undefined;
+}
+
+/** What is known of a client when it connects. */
+export interface ClientIdentity {
+	readonly connectionId: string;
+	readonly user: User | undefined;
+	readonly request: ConnectionRequest;
+	readonly transport: TransportName | "Link";
+	readonly protocolName: string;
+}
+
+/** What a client connection needs of its hub. */
+export interface ClientHost {
+	readonly maximumParallelInvocations: number;
+	/** Runs an invocation to its end and answers it. Never rejects. */
+	dispatch(client: ClientConnection, message: HubMessage): Promise<void>;
+	/** Runs the connected listeners; rejects when the client is refused. */
+	connected(client: ClientConnection): Promise<void>;
+	/** Waits for listeners to settle, though not for ever. Never rejects. */
+	settled(listeners: Promise<unknown>): Promise<unknown>;
+	/** Runs the disconnected listeners and forgets the client. Never rejects. */
+	disconnected(client: ClientConnection, reason: DisconnectReason): Promise<void>;
+	/** Forgets a client whose connected listeners refused it, and says what it may be told; `isLate` once it was disconnected. */
+	refused(client: ClientConnection, cause: unknown, isLate: boolean): CloseMessage;
+}
+
+interface Waiting {
+	readonly message: HubMessage;
+	started(): void;
+}
+
+/**
+ * A client's SignalR connection as everything in a hub sees it: one that ends here, or one that a proxy holds and
+ * forwards. Nothing tells them apart but the wire.
+ *
+ * Life: opening (connected listeners run) → open (messages are dispatched) → ended (signal aborted at once, disconnected
+ * listeners run, forgotten). One that ends while it is opening lets the connected listeners settle first, for a while. Invocations run one at a time, in order, unless `maximumParallelInvocations` allows more.
+ */
+export class ClientConnection {
+	readonly connectionId: string;
+	readonly user: User | undefined;
+	readonly request: ConnectionRequest;
+	readonly transport: TransportName | "Link";
+	/** The hub protocol that the client speaks: `json`, `messagepack`, `dotnetify-link`. */
+	readonly protocolName: string;
+	/** A place for whatever belongs to this connection; gone with it. */
+	readonly items: Map<string, unknown> = new Map();
+	/** Names of the groups that it is in, kept by the lifetime. */
+	readonly groups: Set<string> = new Set();
+	readonly wire: ClientWire;
+	readonly #host: ClientHost;
+	readonly #abort = new AbortController();
+	readonly #waiting = new Fifo<Waiting>();
+	/** Resolved when messages that came early may go on: the client is open, or gone. */
+	readonly #opened = deferred();
+	/** Resolved when the connected listeners have settled. */
+	readonly #settled = deferred();
+	#state: "opening" | "open" | "ended" = "opening";
+	#fate: "refused" | "disconnected" | undefined;
+	#running = 0;
+	#ended: Promise<void> | undefined;
+
+	constructor(identity: ClientIdentity, wire: ClientWire, host: ClientHost) {
+		this.connectionId = identity.connectionId;
+		this.user = identity.user;
+		this.request = identity.request;
+		this.transport = identity.transport;
+		this.protocolName = identity.protocolName;
+		this.wire = wire;
+		this.#host = host;
+	}
+
+	/** Aborted as soon as the client is gone. */
+	get aborted(): AbortSignal {
+		return this.#abort.signal;
+	}
+
+	/** Runs the connected listeners. Messages that come meanwhile wait. Called once, by the hub. */
+	async open(): Promise<void> {
+		try {
+			await this.#host.connected(this);
+			if (this.#state === "opening") this.#state = "open";
+		} catch (cause) {
+			this.#refuse(cause);
+		}
+		this.#settled.resolve();
+		this.#opened.resolve();
+	}
+
+	/**
+	 * Takes a message of this client. A returned promise asks for back-pressure: read no further until it resolves.
+	 * A running invocation does not hold the reader; a second one that has to wait for its slot does.
+	 */
+	receive(message: HubMessage): Promise<void> | undefined {
+		if (this.#state === "opening") return this.#opened.promise.then(() => this.receive(message));
+		if (this.#state === "ended") return undefined;
+		switch (message.type) {
+			case MessageType.Invocation:
+				return this.#take(message);
+			case MessageType.StreamInvocation:
+				void this.#host.dispatch(this, message);
+				return undefined;
+			case MessageType.Close:
+				this.#closedByPeer(message);
+				return undefined;
+			default:
+				return undefined;
+		}
+	}
+
+	/** Calls a method of this client; nobody answers. */
+	send(target: string, ...args: readonly unknown[]): void {
+		this.sendPrepared(new PreparedMessage(invocationOf(target, args)));
+	}
+
+	/** Sends a message that may go to others as well. */
+	sendPrepared(message: PreparedMessage): void {
+		if (this.#state !== "ended") this.wire.send(message);
+	}
+
+	/** Ends this connection in order; its client is told not to come back by itself. */
+	abort(): void {
+		this.close();
+	}
+
+	/** Ends this connection in order with a Close message, and its life with reason `closed`. */
+	close(error?: string, allowReconnect = false): void {
+		if (this.#state === "ended") return;
+		this.wire.close({ type: MessageType.Close, error, allowReconnect });
+		void this.ended({ kind: "closed" });
+	}
+
+	/** The client is gone. Resolves when everything of it is cleaned up; later calls return the same promise. */
+	ended(reason: DisconnectReason): Promise<void> {
+		this.#ended ??= this.#end(reason);
+		return this.#ended;
+	}
+
+	async #end(reason: DisconnectReason): Promise<void> {
+		if (this.#state === "ended") return;
+		const wasOpening = this.#state === "opening";
+		this.#state = "ended";
+		this.#abort.abort();
+		this.#opened.resolve();
+		for (const waiting of this.#waiting) waiting.started();
+		this.#waiting.clear();
+		if (wasOpening) await this.#host.settled(this.#settled.promise);
+		if (this.#fate === "refused") return;
+		this.#fate = "disconnected";
+		await this.#host.disconnected(this, reason);
+	}
+
+	#refuse(cause: unknown): void {
+		const close = this.#host.refused(this, cause, this.#fate === "disconnected");
+		this.#fate ??= "refused";
+		this.#state = "ended";
+		this.#abort.abort();
+		this.wire.close(close);
+	}
+
+	#take(message: InvocationMessage): Promise<void> | undefined {
+		if (this.#running < this.#host.maximumParallelInvocations && this.#waiting.length === 0) {
+			void this.#run(message);
+			return undefined;
+		}
+		const { promise, resolve } = deferred();
+		this.#waiting.push({ message, started: resolve });
+		return promise;
+	}
+
+	async #run(message: HubMessage): Promise<void> {
+		this.#running++;
+		await this.#host.dispatch(this, message);
+		this.#running--;
+		const next = this.#waiting.shift();
+		if (!next) return;
+		void this.#run(next.message);
+		next.started();
+	}
+
+	#closedByPeer(message: CloseMessage): void {
+		const error = message.error === undefined ? undefined : new Error(message.error);
+		void this.ended({ kind: "closed", error });
+		this.wire.close({ type: MessageType.Close });
+	}
+}

@@ -1,0 +1,29 @@
+import type { CloseMessage } from "../../protocols/index.js";
+import type { ClientConnection } from "./client-connection.js";
+import type { PreparedMessage } from "./prepared-message.js";
+import type { Selection } from "./selection.js";
+
+/** Where a client's messages go: a socket's channel, or a link that leads to the proxy that holds the client. */
+export interface ClientWire {
+	/** What carries this client together with others; absent for a client with a socket of its own. */
+	readonly carrier?: Carrier | undefined;
+	/** Queues a message. Order is kept. A closed wire drops it. */
+	send(message: PreparedMessage): void;
+	/** Sends a Close message and ends the client's connection in order. Further sends are dropped. */
+	close(message: CloseMessage): void;
+}
+
+/**
+ * Carries many clients at once (a proxy, seen from an app server): a message for a group crosses once, whatever the
+ * number of members.
+ */
+export interface Carrier {
+	/**
+	 * Takes a message for those of its clients that `selection` names. `members` are these clients, as the hub knows
+	 * them; it is empty for a selection of users that only the other end can resolve.
+	 */
+	send(selection: Selection, members: readonly ClientConnection[], message: PreparedMessage): void;
+	/** One of its clients is in a group from now on. */
+	joined(client: ClientConnection, group: string): void;
+	left(client: ClientConnection, group: string): void;
+}

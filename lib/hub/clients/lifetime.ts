@@ -1,0 +1,20 @@
+import type { ClientConnection } from "./client-connection.js";
+import type { PreparedMessage } from "./prepared-message.js";
+import type { Selection } from "./selection.js";
+
+/**
+ * Knows the connected clients, their groups and users, and delivers to them. The hub ships the one in memory; a
+ * backplane puts another in its place. An unknown id, group or user is never an error.
+ */
+export interface Lifetime {
+	add(client: ClientConnection): void;
+	/** Forgets a client, its user and its groups. */
+	remove(client: ClientConnection): void;
+	get(connectionId: string): ClientConnection | undefined;
+	readonly size: number;
+	[Symbol.iterator](): Iterator<ClientConnection>;
+	/** Resolves when the message is in the buffers of all that it is for, not when they have it. */
+	send(selection: Selection, message: PreparedMessage): Promise<void>;
+	join(connectionId: string, group: string): Promise<void>;
+	leave(connectionId: string, group: string): Promise<void>;
+}

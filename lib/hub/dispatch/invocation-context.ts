@@ -1,0 +1,132 @@
+import type { Arguments } from "../../protocols/index.js";
+import type { User } from "../../transports/index.js";
+import type { ClientConnection } from "../clients/client-connection.js";
+import { CallerClients, type ClientMethods, type Groups } from "../clients/client-proxy.js";
+import type { Hub } from "../hub.js";
+
+/** What a view-model message is about: the whole id, and the root that routing goes by. */
+export interface Route {
+	readonly vmId: string;
+	readonly root: string;
+}
+
+/** Ends an invocation whose answer comes after its middleware has returned. The first call counts. */
+export interface Completer {
+	complete(result?: unknown): void;
+	/** Fails the invocation; `text` is shown to the client as it is. */
+	fail(text: string): void;
+}
+
+/** What connected and disconnected listeners get, and the base of every invocation's context. */
+export class ConnectionContext<Client extends object = ClientMethods> {
+	readonly hub: Hub<Client>;
+	readonly connection: ClientConnection;
+
+	constructor(hub: Hub<Client>, connection: ClientConnection) {
+		this.hub = hub;
+		this.connection = connection;
+	}
+
+	get connectionId(): string {
+		return this.connection.connectionId;
+	}
+
+	get user(): User | undefined {
+		return this.connection.user;
+	}
+
+	/** Everyone who can be sent to, also relative to this connection. */
+	get clients(): CallerClients<Client> {
+		return new CallerClients(this.hub.lifetime, this.connection.connectionId);
+	}
+
+	get groups(): Groups {
+		return this.hub.groups;
+	}
+
+	/** Aborted when the client is gone. */
+	get signal(): AbortSignal {
+		return this.connection.aborted;
+	}
+}
+
+/** What an {@link InvocationContext} is made from. */
+export interface Call {
+	readonly target: string;
+	readonly arguments: Arguments;
+	readonly invocationId: string | undefined;
+	readonly route: Route | undefined;
+}
+
+/** One call of a client on its way through the middleware list to a hub method. */
+export class InvocationContext<Client extends object = ClientMethods> extends ConnectionContext<Client> {
+	/** The declared name where the hub has the method, else the name that the client sent. */
+	readonly target: string;
+	/** The arguments with the bytes that the client sent, where the protocol kept them. */
+	readonly arguments: Arguments;
+	/** Absent where the client wants no answer. */
+	readonly invocationId: string | undefined;
+	/** What the call is about, by the hub's `route` option. */
+	readonly route: Route | undefined;
+	/** What the Completion will carry: set by the method, or by a middleware that answers itself. */
+	result: unknown = undefined;
+	readonly #answer: (completion: DeferredAnswer) => void;
+	#isDeferred = false;
+	#isAnswered = false;
+
+	constructor(
+		hub: Hub<Client>,
+		connection: ClientConnection,
+		call: Call,
+		answer: (answer: DeferredAnswer) => void,
+	) {
+		super(hub, connection);
+		this.target = call.target;
+		this.arguments = call.arguments;
+		this.invocationId = call.invocationId;
+		this.route = call.route;
+		this.#answer = answer;
+	}
+
+	/** The decoded arguments. */
+	get args(): readonly unknown[] {
+		return this.arguments.values;
+	}
+
+	get vmId(): string | undefined {
+		return this.route?.vmId;
+	}
+
+	/** Whether {@link deferCompletion} was called. */
+	get isDeferred(): boolean {
+		return this.#isDeferred;
+	}
+
+	/**
+	 * Takes the answer over: it is sent when the returned completer is called, also long after the middleware has
+	 * returned. The client's invocation slot is free as soon as that has happened.
+	 */
+	deferCompletion(): Completer {
+		this.#isDeferred = true;
+		return {
+			complete: (result) => this.answer({ result }),
+			fail: (error) => this.answer({ error }),
+		};
+	}
+
+	/**
+	 * Answers the invocation, once: a middleware that throws after it has deferred fails the invocation, and what its
+	 * completer says later is dropped.
+	 * @internal
+	 */
+	answer(answer: DeferredAnswer): void {
+		if (this.#isAnswered) return;
+		this.#isAnswered = true;
+		this.#answer(answer);
+	}
+}
+
+/** How a deferred invocation ended. */
+export type DeferredAnswer =
+	| { readonly result: unknown; readonly error?: undefined }
+	| { readonly error: string };

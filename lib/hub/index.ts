@@ -1,0 +1,45 @@
+export type { ConnectionRequest, TransportName, TrustProxy, User } from "../transports/index.js";
+export type { Acceptor } from "./acceptor.js";
+export { Heartbeat } from "./channel/heartbeat.js";
+export type { ChannelHandler, MessageChannel } from "./channel/message-channel.js";
+export type { ClientConnection, ClientIdentity, DisconnectReason } from "./clients/client-connection.js";
+export {
+	CallerClients,
+	type ClientArguments,
+	type ClientMethods,
+	ClientProxy,
+	Groups,
+	HubClients,
+	invocationOf,
+} from "./clients/client-proxy.js";
+export type { Carrier, ClientWire } from "./clients/client-wire.js";
+export type { Lifetime } from "./clients/lifetime.js";
+export { type Delivery, PreparedMessage } from "./clients/prepared-message.js";
+export type { Selection } from "./clients/selection.js";
+export { Counters } from "./counters.js";
+export { type CreateHubOptions, createHub } from "./create-hub.js";
+export {
+	type Completer,
+	ConnectionContext,
+	InvocationContext,
+	type Route,
+} from "./dispatch/invocation-context.js";
+export {
+	type ArgumentSchema,
+	DeclaredMethod,
+	type HubMethod,
+	type HubMethods,
+	type MethodOptions,
+	method,
+	type SchemaResult,
+} from "./dispatch/method.js";
+export type { HubExtension, Middleware } from "./dispatch/middleware.js";
+export { Hub, type HubEvents, type HubListener, type MountOptions, type UndeliverableEvent } from "./hub.js";
+export * from "./options.js";
+export {
+	createServer,
+	DEFAULT_SERVER_CLOSE_TIMEOUT_MS,
+	type Listening,
+	Server,
+	type ServerOptions,
+} from "./server.js";

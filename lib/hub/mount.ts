@@ -1,0 +1,57 @@
+import type { IncomingMessage, RequestListener, Server } from "node:http";
+import type { Duplex } from "node:stream";
+import type Koa from "koa";
+import type { Endpoint } from "../transports/index.js";
+import type { MountOptions } from "./hub.js";
+
+/** The endpoints that take upgrades of a server: one listener for all, however many hubs are mounted there. */
+const upgradable = new WeakMap<Server, Endpoint[]>();
+
+/** Puts an endpoint into an application: its path's requests and upgrades, and nothing else. */
+export function attach(endpoint: Endpoint, { app, server }: MountOptions): void {
+	attachUpgrades(endpoint, server);
+	if (app) answerBefore(app, endpoint);
+	else takeRequests(server, endpoint);
+}
+
+/** Takes the upgrades of an endpoint's path; others are left alone, and refused only where nobody else listens. */
+export function attachUpgrades(endpoint: Endpoint, server: Server): void {
+	const known = upgradable.get(server);
+	if (known) {
+		known.push(endpoint);
+		return;
+	}
+	const endpoints = [endpoint];
+	upgradable.set(server, endpoints);
+	server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+		const taker = endpoints.find((candidate) => candidate.matches(request.url));
+		if (taker) taker.handleUpgrade(request, socket, head);
+		// Node leaves a socket to the upgrade listeners: without another one it would stay open for ever.
+		else if (server.listenerCount("upgrade") === 1) refuseUpgrade(socket);
+	});
+}
+
+function refuseUpgrade(socket: Duplex): void {
+	socket.on("error", () => socket.destroy());
+	const answer = "HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+	socket.end(answer, () => socket.destroy());
+}
+
+function answerBefore(app: Koa, endpoint: Endpoint): void {
+	app.use(async (ctx, next) => {
+		if (!endpoint.matches(ctx.req.url)) return next();
+		ctx.respond = false;
+		endpoint.handleRequest(ctx.req, ctx.res);
+	});
+}
+
+/** Those who listened before get everything else: two answers to one request would spoil both. */
+function takeRequests(server: Server, endpoint: Endpoint): void {
+	const others = server.rawListeners("request") as RequestListener[];
+	server.removeAllListeners("request");
+	server.on("request", (request, response) => {
+		if (endpoint.matches(request.url)) endpoint.handleRequest(request, response);
+		else if (others.length > 0) for (const other of others) other.call(server, request, response);
+		else if (server.listenerCount("request") === 1) response.writeHead(404).end();
+	});
+}

@@ -1,0 +1,130 @@
+import { once } from "node:events";
+import {
+	createServer as createHttpServer,
+	type Server as HttpServer,
+	type IncomingMessage,
+	type ServerResponse,
+} from "node:http";
+import type { AddressInfo } from "node:net";
+import Koa from "koa";
+import { durationOption, systemClock } from "../base/index.js";
+import { TrunklineError } from "../errors/index.js";
+import type { Endpoint } from "../transports/index.js";
+import type { Hub } from "./hub.js";
+import { settledWithin } from "./listeners.js";
+import { attachUpgrades } from "./mount.js";
+
+/** How long the end of a server waits for requests that are being answered, in milliseconds. */
+export const DEFAULT_SERVER_CLOSE_TIMEOUT_MS = 5_000;
+
+/** Settings of a server. */
+export interface ServerOptions {
+	/** A Koa application of yours that answers what no hub takes. @defaultValue a new one */
+	readonly app?: Koa | undefined;
+	/**
+	 * How long `close` waits for requests that are being answered before it cuts their connections.
+	 * @defaultValue 5_000 ms
+	 */
+	readonly closeTimeoutMs?: number | undefined;
+}
+
+/** Where a server listens. */
+export interface Listening {
+	readonly port: number;
+	/** `http://host:port` of this machine. */
+	readonly url: string;
+}
+
+interface Mapped {
+	readonly hub: { close(): Promise<void> };
+	readonly endpoint: Endpoint;
+}
+
+/** An HTTP server with hubs on it: `createServer().map("/chat", hub).listen(5000)`. */
+export class Server {
+	/** Answers what no hub takes; add your own middleware to it. */
+	readonly app: Koa;
+	readonly http: HttpServer;
+	readonly #closeTimeoutMs: number;
+	readonly #mapped: Mapped[] = [];
+	#callback: ReturnType<Koa["callback"]> | undefined;
+
+	/** @throws TrunklineError ERR_OPTION */
+	constructor(options: ServerOptions = {}) {
+		this.#closeTimeoutMs = durationOption(
+			"closeTimeoutMs",
+			options.closeTimeoutMs,
+			DEFAULT_SERVER_CLOSE_TIMEOUT_MS,
+		);
+		this.app = options.app ?? new Koa();
+		this.http = createHttpServer((request, response) => {
+			const endpoint = this.#endpointOf(request.url);
+			if (endpoint) endpoint.handleRequest(request, response);
+			else this.#answer(request, response);
+		});
+	}
+
+	/** Puts a hub on a path. @throws TrunklineError ERR_OPTION where the path is none, or is taken. */
+	map<Client extends object>(path: string, hub: Hub<Client>): this {
+		if (this.#endpointOf(path)) {
+			throw new TrunklineError("ERR_OPTION", `Path "${path}" has a hub already; give each hub its own path.`);
+		}
+		const endpoint = hub.endpoint(path);
+		attachUpgrades(endpoint, this.http);
+		this.#mapped.push({ hub, endpoint });
+		return this;
+	}
+
+	/**
+	 * Starts to listen: port 0 takes a free one; without a host on all addresses.
+	 * @throws TrunklineError ERR_ADDRESS_IN_USE where somebody else listens there; ERR_OPTION where nobody can.
+	 */
+	async listen(port = 0, host?: string): Promise<Listening> {
+		try {
+			this.http.listen(port, host);
+			await once(this.http, "listening");
+		} catch (cause) {
+			throw listenError(cause as NodeJS.ErrnoException, port, host);
+		}
+		const { port: bound } = this.http.address() as AddressInfo;
+		const shown = host === undefined || host === "0.0.0.0" || host === "::" ? "localhost" : host;
+		return { port: bound, url: `http://${shown.includes(":") ? `[${shown}]` : shown}:${bound}` };
+	}
+
+	/**
+	 * Ends all connections of the hubs with `allowReconnect`, then the server. Requests that are being answered get
+	 * `closeTimeoutMs` to end.
+	 */
+	async close(): Promise<void> {
+		const closed = new Promise<void>((resolve) => this.http.close(() => resolve()));
+		await Promise.all(this.#mapped.map(({ hub }) => hub.close()));
+		this.http.closeIdleConnections();
+		if (await settledWithin(systemClock, this.#closeTimeoutMs, closed)) return;
+		this.http.closeAllConnections();
+		await closed;
+	}
+
+	#answer(request: IncomingMessage, response: ServerResponse): void {
+		// Koa copies its middleware here: not before the first request, so that it can be added until then.
+		this.#callback ??= this.app.callback();
+		void this.#callback(request, response);
+	}
+
+	#endpointOf(url: string | undefined): Endpoint | undefined {
+		return this.#mapped.find(({ endpoint }) => endpoint.matches(url))?.endpoint;
+	}
+}
+
+/** Makes a server to put hubs on. */
+export function createServer(options: ServerOptions = {}): Server {
+	return new Server(options);
+}
+
+function listenError(cause: NodeJS.ErrnoException, port: number, host: string | undefined): TrunklineError {
+	const where = `${host ?? "all addresses"}, port ${port}`;
+	if (cause.code === "EADDRINUSE") {
+		const message = `Another program listens on ${where} already. Stop it, or choose another port.`;
+		return new TrunklineError("ERR_ADDRESS_IN_USE", message, { cause });
+	}
+	return new TrunklineError("ERR_OPTION", `Cannot listen on ${where}: ${cause.message}.`, { cause });
+}

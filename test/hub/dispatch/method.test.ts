@@ -1,0 +1,122 @@
+import assert from "node:assert/strict";
+import { bindMethods, method } from "../../../lib/hub/dispatch/method.js";
+import type { ArgumentSchema, HubMethods, InvocationContext } from "../../../lib/hub/index.js";
+
+const CTX = {} as InvocationContext<never>;
+
+function schema<T>(check: (value: unknown) => T): ArgumentSchema<T> {
+	const validate = (value: unknown) => {
+		try {
+			return { value: check(value) };
+		} catch (error) {
+			return { issues: [{ message: (error as Error).message }] };
+		}
+	};
+	return { "~standard": { version: 1, vendor: "test", validate } };
+}
+
+const number = schema((value) => {
+	if (typeof value !== "number") throw new Error("not a number");
+	return value + 0.5;
+});
+
+function bound(methods: object, name: string) {
+	const found = bindMethods(methods as HubMethods<never>).get(name);
+	assert(found);
+	return found;
+}
+
+describe("hub/dispatch/method", () => {
+	it("finds a method by its lower-case name and keeps the declared one", () => {
+		assert.equal(bound({ SendAll: () => 1 }, "sendall").name, "SendAll");
+	});
+
+	it("gives the context first, then the arguments", async () => {
+		const { bind, call } = bound({ echo: (...all: unknown[]) => all }, "echo");
+		assert.deepEqual(call(CTX, await bind([1, "b"])), [CTX, 1, "b"]);
+	});
+
+	it("refuses reserved names, whatever their case", () => {
+		const reserved = [
+			"constructor",
+			"toString",
+			"TOSTRING",
+			"valueOf",
+			"hasOwnProperty",
+			"onConnected",
+			"_x",
+			"#x",
+		];
+		for (const name of reserved) {
+			assert.throws(
+				() => bindMethods({ [name]: () => 1 }),
+				{ code: "ERR_OPTION", message: /reserved/ },
+				name,
+			);
+		}
+	});
+
+	it("refuses two names that differ by case only", () => {
+		assert.throws(() => bindMethods({ add: () => 1, Add: () => 1 }), {
+			code: "ERR_OPTION",
+			message: /twice/,
+		});
+	});
+
+	it("refuses generators, plain and declared", () => {
+		async function* stream() {
+			yield 1;
+		}
+		function* list() {
+			yield 1;
+		}
+		for (const handler of [stream, list]) {
+			assert.throws(() => bindMethods({ a: handler }), { code: "ERR_OPTION", message: /generator/ });
+			assert.throws(() => bindMethods({ a: method({ args: [] }, handler) }), {
+				code: "ERR_OPTION",
+				message: /generator/,
+			});
+		}
+	});
+
+	it("refuses what is no method", () => {
+		for (const wrong of [1, "x", {}, null, undefined]) {
+			assert.throws(() => bindMethods({ a: wrong as never }), {
+				code: "ERR_OPTION",
+				message: /"a" must be a function/,
+			});
+		}
+	});
+
+	it("binds own properties only", () => {
+		const methods = Object.create({ inherited: () => 1 }) as HubMethods<never>;
+		assert.equal(bindMethods(methods).size, 0);
+		for (const name of ["__proto__", "constructor", "tostring"])
+			assert.equal(bindMethods({}).get(name), undefined);
+	});
+
+	it("asks for the arguments that a method requires, and lets more pass", async () => {
+		const { bind } = bound({ add: (_ctx: unknown, _a: unknown, _b: unknown, _c = 1) => 1 }, "add");
+		assert.throws(() => bind([1]), {
+			code: "ERR_ARGUMENTS",
+			message: "Invocation provides 1 argument(s) but target expects 2.",
+		});
+		assert.deepEqual(await bind([1, 2]), [1, 2]);
+		assert.deepEqual(await bind([1, 2, 3, 4]), [1, 2, 3, 4]);
+	});
+
+	it("takes any number for a method without parameters", async () => {
+		assert.deepEqual(await bound({ none: () => 1 }, "none").bind([]), []);
+	});
+
+	it("checks declared arguments and passes on what the schema made of them", async () => {
+		const { bind, call } = bound({ add: method({ args: [number, number] }, (_ctx, a, b) => a + b) }, "add");
+		assert.equal(call(CTX, await bind([1, 2])), 4);
+		await assert.rejects(async () => bind([1]), { code: "ERR_ARGUMENTS" });
+		await assert.rejects(async () => bind([1, 2, 3]), { code: "ERR_ARGUMENTS" });
+		await assert.rejects(async () => bind([1, "2"]), {
+			code: "ERR_ARGUMENTS",
+			message: "Argument 2 was refused: not a number",
+		});
+	});
+});

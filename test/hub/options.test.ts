@@ -1,0 +1,48 @@
+import assert from "node:assert/strict";
+import { type HubOptions, resolveHubOptions } from "../../lib/hub/options.js";
+
+describe("hub/options", () => {
+	it("has ASP.NET Core's defaults", () => {
+		const options = resolveHubOptions({});
+		assert.deepEqual(
+			[
+				options.handshakeTimeoutMs,
+				options.keepAliveIntervalMs,
+				options.clientTimeoutMs,
+				options.maxMessageBytes,
+			],
+			[15_000, 15_000, 30_000, 32_768],
+		);
+		assert.deepEqual([options.maximumParallelInvocations, options.detailedErrors], [1, false]);
+		assert.deepEqual([options.listenerTimeoutMs, options.maxGroupsPerConnection], [10_000, 1_000]);
+		assert.match(options.serverId, /^[A-Za-z0-9_-]+$/);
+		assert(Object.isFrozen(options));
+	});
+
+	it("takes null for a message of any size", () => {
+		assert.equal(resolveHubOptions({ maxMessageBytes: null }).maxMessageBytes, Number.POSITIVE_INFINITY);
+	});
+
+	it("refuses what makes no sense, by name", () => {
+		const bad: HubOptions[] = [
+			{ handshakeTimeoutMs: 0 },
+			{ keepAliveIntervalMs: -1 },
+			{ clientTimeoutMs: Number.NaN },
+			{ listenerTimeoutMs: 2 ** 31 },
+			{ maxMessageBytes: 0 },
+			{ maximumParallelInvocations: 0.5 },
+			{ maxGroupsPerConnection: -1 },
+			{ maxBufferedBytes: 0 },
+			{ maxConnections: Number.NaN },
+			{ serverId: "a.b" },
+			{ serverId: "" },
+		];
+		for (const options of bad) {
+			const [name] = Object.keys(options);
+			assert.throws(() => resolveHubOptions(options), {
+				code: "ERR_OPTION",
+				message: new RegExp(`"${name}"`),
+			});
+		}
+	});
+});
