@@ -1,0 +1,24 @@
+export { acceptLinks } from "./accept-links.js";
+export {
+	type AcceptLinksOptions,
+	DEFAULT_MAX_HELD_MESSAGES,
+	DEFAULT_MAX_INBOX,
+	DEFAULT_MAX_INBOX_TOTAL,
+	DEFAULT_MAX_LINK_BUFFERED_BYTES,
+	DEFAULT_PROXY_GRACE_MS,
+} from "./accept-options.js";
+export { type ForwardingFilter, forViewModels, forVmIds } from "./filters.js";
+export { LINK_HEADER } from "./link-proof.js";
+export {
+	DEFAULT_CONNECTION_POOL_SIZE,
+	DEFAULT_FLUSH_TIMEOUT_MS,
+	DEFAULT_MAX_LINK_MESSAGE_BYTES,
+	DEFAULT_MAX_QUEUED,
+	DEFAULT_MAX_QUEUED_BYTES,
+	DEFAULT_MAX_QUEUED_PER_CLIENT,
+	DEFAULT_MAX_UNCONFIRMED_BYTES,
+	DEFAULT_MAX_UNCONFIRMED_PER_CLIENT,
+	DEFAULT_MAX_WAIT_MS,
+	type ForwardingOptions,
+} from "./options.js";
+export { useForwarding } from "./use-forwarding.js";
