@@ -60,9 +60,12 @@ export interface HubEvents<Client extends object = ClientMethods> {
 
 /** Where a hub is mounted in an application that exists already. */
 export interface MountOptions {
-	/** The server whose upgrades are for WebSockets; upgrades of other paths are left alone. */
+	/** The server whose upgrades and requests of the path are the hub's; those of other paths are left alone. */
 	readonly server: Server;
-	/** The Koa application that answers the other requests; without it, requests of the hub's path are taken from `server`. */
+	/**
+	 * The Koa application on that server. Requests of the hub's path do not pass its other middleware (upgrades never
+	 * do), wherever it was put on the server: before or after.
+	 */
 	readonly app?: Koa | undefined;
 	/** The hub's path, such as `/chat`. */
 	readonly path: string;

@@ -1,4 +1,4 @@
-import type { IncomingMessage, RequestListener, Server } from "node:http";
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import type Koa from "koa";
 import type { Endpoint } from "../transports/index.js";
@@ -7,11 +7,14 @@ import type { MountOptions } from "./hub.js";
 /** The endpoints that take upgrades of a server: one listener for all, however many hubs are mounted there. */
 const upgradable = new WeakMap<Server, Endpoint[]>();
 
+/** Requests that an endpoint answers. */
+const taken = new WeakSet<IncomingMessage>();
+
 /** Puts an endpoint into an application: its path's requests and upgrades, and nothing else. */
 export function attach(endpoint: Endpoint, { app, server }: MountOptions): void {
 	attachUpgrades(endpoint, server);
-	if (app) answerBefore(app, endpoint);
-	else takeRequests(server, endpoint);
+	takeRequests(server, endpoint);
+	if (app) keepQuiet(app, endpoint);
 }
 
 /** Takes the upgrades of an endpoint's path; others are left alone, and refused only where nobody else listens. */
@@ -37,11 +40,15 @@ function refuseUpgrade(socket: Duplex): void {
 	socket.end(answer, () => socket.destroy());
 }
 
-function answerBefore(app: Koa, endpoint: Endpoint): void {
+/**
+ * An application whose callback was made before gets no more middleware, one that is put on the server later answers
+ * beside us: so the server's listener answers, and this only keeps Koa from doing it too.
+ */
+function keepQuiet(app: Koa, endpoint: Endpoint): void {
 	app.use(async (ctx, next) => {
 		if (!endpoint.matches(ctx.req.url)) return next();
 		ctx.respond = false;
-		endpoint.handleRequest(ctx.req, ctx.res);
+		if (!taken.has(ctx.req)) endpoint.handleRequest(ctx.req, ctx.res);
 	});
 }
 
@@ -50,8 +57,13 @@ function takeRequests(server: Server, endpoint: Endpoint): void {
 	const others = server.rawListeners("request") as RequestListener[];
 	server.removeAllListeners("request");
 	server.on("request", (request, response) => {
-		if (endpoint.matches(request.url)) endpoint.handleRequest(request, response);
+		if (endpoint.matches(request.url)) take(endpoint, request, response);
 		else if (others.length > 0) for (const other of others) other.call(server, request, response);
 		else if (server.listenerCount("request") === 1) response.writeHead(404).end();
 	});
+}
+
+function take(endpoint: Endpoint, request: IncomingMessage, response: ServerResponse): void {
+	taken.add(request);
+	endpoint.handleRequest(request, response);
 }

@@ -47,6 +47,7 @@ export class Server {
 	readonly http: HttpServer;
 	readonly #closeTimeoutMs: number;
 	readonly #mapped: Mapped[] = [];
+	#isClosing = false;
 	#callback: ReturnType<Koa["callback"]> | undefined;
 
 	/** @throws TrunklineError ERR_OPTION */
@@ -58,6 +59,8 @@ export class Server {
 		);
 		this.app = options.app ?? new Koa();
 		this.http = createHttpServer((request, response) => {
+			// A connection that is kept alive would hold the end of the server back until it times out.
+			response.once("close", () => this.#isClosing && setImmediate(() => this.http.closeIdleConnections()));
 			const endpoint = this.#endpointOf(request.url);
 			if (endpoint) endpoint.handleRequest(request, response);
 			else this.#answer(request, response);
@@ -81,6 +84,7 @@ export class Server {
 	 */
 	async listen(port = 0, host?: string): Promise<Listening> {
 		try {
+			this.#isClosing = false;
 			this.http.listen(port, host);
 			await once(this.http, "listening");
 		} catch (cause) {
@@ -96,6 +100,7 @@ export class Server {
 	 * `closeTimeoutMs` to end.
 	 */
 	async close(): Promise<void> {
+		this.#isClosing = true;
 		const closed = new Promise<void>((resolve) => this.http.close(() => resolve()));
 		await Promise.all(this.#mapped.map(({ hub }) => hub.close()));
 		this.http.closeIdleConnections();

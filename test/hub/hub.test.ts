@@ -172,7 +172,7 @@ describe("hub/acceptor", () => {
 		await until(() => heard.length === 2);
 		await until(() => reasons.length === 1);
 		assert.deepEqual([reasons, server.hub.lifetime.size, raw.records], [["migrated"], 0, []]);
-		await server.close();
+		await server.server.close();
 		assert.equal(await raw.closed, 1000);
 	});
 

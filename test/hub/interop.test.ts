@@ -28,15 +28,14 @@ const METHODS: CreateHubOptions<AnyClient>["methods"] = {
 	refuseAll: method({ args: [] }, () => "ok"),
 	cycle() {
 		const cycle: Record<string, unknown> = {};
-		cycle["self"] = cycle;
-		return cycle;
+		return Object.assign(cycle, { cycle });
 	},
 	sendCycle: (ctx) => {
 		const cycle: unknown[] = [];
 		cycle.push(cycle);
 		return ctx.clients.all.send("told", cycle);
 	},
-	big: () => 12_345_678_901_234_567_890n,
+	big: () => 2n ** 60n,
 	bytes: () => Buffer.from([1, 2, 3]),
 };
 
@@ -176,7 +175,7 @@ for (const messagePack of [false, true]) {
 
 		it("writes big integers and bytes", async () => {
 			const client = await connect();
-			assert.equal(Number(await client.invoke("big")), 12_345_678_901_234_567_890);
+			assert.equal(Number(await client.invoke("big")), 2 ** 60);
 			const bytes: unknown = await client.invoke("bytes");
 			assert.deepEqual(messagePack ? [...(bytes as Uint8Array)] : bytes, messagePack ? [1, 2, 3] : "AQID");
 		});

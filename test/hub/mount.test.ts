@@ -43,6 +43,9 @@ describe("hub/mount", () => {
 			ctx.set("X-App", "mine");
 			await next();
 		});
+		app.use((ctx) => {
+			ctx.body = "koa";
+		});
 		const server = createServer(app.callback());
 		const sockets = new WebSocketServer({ noServer: true });
 		server.on("upgrade", (request, socket, head) => {
@@ -52,9 +55,6 @@ describe("hub/mount", () => {
 		const [chat, news] = [named("chat"), named("news")];
 		chat.mount({ app, server, path: "/chat" });
 		news.mount({ app, server, path: "/news" });
-		app.use((ctx) => {
-			ctx.body = "koa";
-		});
 		const { port, url } = await listen(server);
 
 		assert.deepEqual(await Promise.all([nameBehind(port, "/chat"), nameBehind(port, "/news")]), [
@@ -69,6 +69,26 @@ describe("hub/mount", () => {
 		assert.equal(greeting.toString(), "theirs");
 		theirs.terminate();
 		await end(server, chat, news);
+	});
+
+	it("keeps a Koa application quiet that comes to the server later, or runs on another one", async () => {
+		const app = new Koa();
+		const server = createServer();
+		const hub = named("chat");
+		hub.mount({ app, server, path: "/chat" });
+		app.use((ctx) => {
+			ctx.body = "koa";
+		});
+		server.on("request", app.callback());
+		const other = createServer(app.callback());
+		const urls = [(await listen(server)).url, (await listen(other)).url];
+		for (const url of urls) {
+			const answer = await fetch(`${url}/chat/negotiate?negotiateVersion=1`, { method: "POST" });
+			assert.deepEqual(Object.keys((await answer.json()) as object).includes("connectionToken"), true);
+			assert.equal(await (await fetch(`${url}/page`)).text(), "koa");
+		}
+		await end(other);
+		await end(server, hub);
 	});
 
 	it("takes its path's requests away from those who listened before", async () => {
