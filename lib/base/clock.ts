@@ -5,8 +5,10 @@ export interface Timer {
 
 /** Where a room gets time from, so that tests can own it. */
 export interface Clock {
-	/** Milliseconds since the epoch. */
+	/** Milliseconds since the epoch: for what others read. It jumps when the system's clock is set. */
 	now(): number;
+	/** Milliseconds since some moment in the past, which only ever grow: for measuring spans. */
+	elapsed(): number;
 	/** Calls `task` once after `delayMs`. The timer does not keep the process alive. */
 	schedule(delayMs: number, task: () => void): Timer;
 }
@@ -14,6 +16,7 @@ export interface Clock {
 /** The real clock. */
 export const systemClock: Clock = {
 	now: Date.now,
+	elapsed: () => performance.now(),
 	schedule(delayMs, task) {
 		const handle = setTimeout(task, delayMs);
 		handle.unref();
@@ -43,6 +46,10 @@ export class ManualClock implements Clock {
 	}
 
 	now(): number {
+		return this.#now;
+	}
+
+	elapsed(): number {
 		return this.#now;
 	}
 

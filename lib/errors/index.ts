@@ -62,7 +62,12 @@ export class HubException extends Error {
 	override name = "HubException";
 }
 
-/** The message of anything that was thrown, for a log line or a `detailedErrors` answer. */
+/** The message of anything that was thrown, for a log line or a `detailedErrors` answer. Never throws. */
 export function messageOf(thrown: unknown): string {
-	return thrown instanceof Error ? thrown.message : String(thrown);
+	if (thrown instanceof Error) return thrown.message;
+	try {
+		return String(thrown);
+	} catch {
+		return "something that has no text was thrown";
+	}
 }

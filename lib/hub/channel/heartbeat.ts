@@ -36,7 +36,7 @@ export class Heartbeat {
 		return this.#clock.schedule(this.#tickMs, () => {
 			// Planned first: members may leave (the last one cancels it) or join while they are looked at.
 			this.#timer = this.#plan();
-			const now = this.#clock.now();
+			const now = this.#clock.elapsed();
 			for (const member of this.#members) member.tick(now);
 		});
 	}

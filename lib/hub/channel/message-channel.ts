@@ -76,7 +76,7 @@ export class MessageChannel implements Beating {
 		this.user = connection.user;
 		this.#host = host;
 		this.#maxMessageBytes = host.maxMessageBytes;
-		this.#openedAt = host.clock.now();
+		this.#openedAt = host.clock.elapsed();
 		this.#lastPingSent = this.#openedAt;
 		this.#splitter = new TextSplitter(MAX_HANDSHAKE_BYTES);
 		host.heartbeat.add(this);
@@ -160,7 +160,7 @@ export class MessageChannel implements Beating {
 	#take(record: Buffer): void {
 		const message = this.#protocol?.parse(record);
 		if (this.#heardAt !== undefined || message?.type === MessageType.Ping)
-			this.#heardAt = this.#host.clock.now();
+			this.#heardAt = this.#host.clock.elapsed();
 		if (!message) return;
 		const wait = this.#handler?.message(message);
 		if (wait) this.#hold(wait);
@@ -178,7 +178,7 @@ export class MessageChannel implements Beating {
 	#release(): void {
 		this.#isHeld = false;
 		if (this.#state === "closed") return;
-		if (this.#heardAt !== undefined) this.#heardAt = this.#host.clock.now();
+		if (this.#heardAt !== undefined) this.#heardAt = this.#host.clock.elapsed();
 		this.#pump();
 		if (!this.#isHeld) this.connection.resume();
 	}
