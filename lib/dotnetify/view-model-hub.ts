@@ -85,7 +85,7 @@ function viewModelMethods(viewsOf: ViewsOf): Readonly<Record<string, DeclaredMet
 	});
 	const update = method({ args: [vmIdSchema, dataSchema] }, async (ctx, vmId, data) => {
 		checkUpdate(ctx, data);
-		await viewsOf(ctx.connection).update(vmId, readerOf(ctx, data));
+		await viewsOf(ctx.connection).update(vmId, () => checkedUpdate(readerOf(ctx, data)()));
 		return null;
 	});
 	const dispose = method({ args: [vmIdSchema] }, async (ctx, vmId) => {
@@ -118,15 +118,18 @@ function checkUpdate(ctx: AnyContext, data: unknown): void {
 	throw new TrunklineError("ERR_ARGUMENTS", "Argument 2 of Update_VM must be an object or null.");
 }
 
-/** Reads JSON text that must hold an object, a list or null. @throws WireException for anything else. */
+/** @throws WireException for text that is not JSON. */
 function parsedData(data: unknown): unknown {
-	let value: unknown;
 	try {
-		value = JSON.parse(String(data));
+		return JSON.parse(String(data));
 	} catch {
 		throw invalidJson();
 	}
-	if (typeof value === "object") return value;
+}
+
+/** A request ignores data that is no object; an update over a link has to hold an object, a list or null. */
+function checkedUpdate(data: unknown): unknown {
+	if (typeof data === "object") return data;
 	throw invalidJson();
 }
 

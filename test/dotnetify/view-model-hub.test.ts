@@ -107,10 +107,22 @@ describe("dotnetify/view-model-hub", () => {
 
 		it("answers data that is not JSON with an error of the view model", async () => {
 			const client = linked();
-			for (const text of ["System.Collections.Generic.Dictionary`2", "", '{"a":', '"text"', "5"]) {
+			for (const text of ["System.Collections.Generic.Dictionary`2", "", '{"a":', "text"]) {
 				assert.equal((await client.request("HelloWorld", text))?.ExceptionType, "JsonException");
 				const completion = await client.invoke("Update_VM", "HelloWorld", text);
 				assert.deepEqual([completion.error, completion.result], [undefined, null]);
+			}
+		});
+
+		it("ignores a request's data that is no object, and refuses an update's", async () => {
+			for (const text of ["5", '"text"', "[1,2]"]) {
+				const client = linked();
+				assert.equal((await client.request("HelloWorld", text))?.FirstName, "Hello");
+			}
+			for (const text of ["5", '"text"']) {
+				const client = linked();
+				await client.request("HelloWorld", null);
+				assert.equal((await client.update("HelloWorld", text))[0]?.ExceptionType, "JsonException");
 			}
 		});
 	});
