@@ -15,7 +15,9 @@ interface Override {
 	readonly includes: readonly string[];
 	readonly linter?: {
 		readonly rules?: {
-			readonly style?: { readonly noRestrictedImports?: { readonly options: { readonly patterns: readonly Pattern[] } } };
+			readonly style?: {
+				readonly noRestrictedImports?: { readonly options: { readonly patterns: readonly Pattern[] } };
+			};
 		};
 	};
 }
@@ -27,7 +29,8 @@ function overridesOf(room: string): readonly Override[] {
 
 /** Rooms that an override lets in, by the indexes that stand in its allow-list. */
 function allowedBy(override: Override): string[] {
-	const groups = override.linter?.rules?.style?.noRestrictedImports?.options.patterns.flatMap(({ group }) => group) ?? [];
+	const groups =
+		override.linter?.rules?.style?.noRestrictedImports?.options.patterns.flatMap(({ group }) => group) ?? [];
 	assert.ok(groups.includes("../**"), "the rule refuses everything that it does not let in");
 	return groups.flatMap((glob) => /^!(?:\.\.\/)+(\w+)\/index\.js$/.exec(glob)?.[1] ?? []).sort();
 }
@@ -35,7 +38,15 @@ function allowedBy(override: Override): string[] {
 function importTable(): Map<string, string[]> {
 	const rows = [...textOf("ARCHITECTURE.md").matchAll(/^\| `(\w+)` \| [^|]+ \| ([^|]+) \|$/gm)];
 	return new Map(
-		rows.map(([, room = "", may = ""]) => [room, may.trim() === "nothing" ? [] : may.split(",").map((name) => name.trim()).sort()]),
+		rows.map(([, room = "", may = ""]) => [
+			room,
+			may.trim() === "nothing"
+				? []
+				: may
+						.split(",")
+						.map((name) => name.trim())
+						.sort(),
+		]),
 	);
 }
 

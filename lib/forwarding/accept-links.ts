@@ -70,10 +70,14 @@ class LinkAcceptor implements Acceptor {
 	/** A peer that proves a secret is a link from the start. */
 	handshake(channel: MessageChannel): ChannelHandler | undefined {
 		const proof = channel.request.headers[LINK_HEADER];
-		if (proof === undefined) return undefined;
+		const { remoteAddress } = channel.request;
+		if (proof === undefined) {
+			// Its first Invoke is held to the limit before it can show what it is.
+			if (this.#options.trusts(remoteAddress)) channel.maxMessageBytes = this.#options.maxLinkMessageBytes;
+			return undefined;
+		}
 		const verdict = this.#proofs.check(String(proof));
 		if (verdict === "valid") return this.#take(channel);
-		const remoteAddress = channel.request.remoteAddress;
 		const message = `A link was refused (${verdict}). Set LINK_SECRET to the same value here and at the proxy, and keep both clocks right.`;
 		this.#hub.counters.add("linkRefusals");
 		this.#hub.log.warn({ code: "ERR_LINK_REFUSED", remoteAddress }, message);

@@ -26,7 +26,10 @@ export interface AcceptLinksOptions {
 	readonly trusted?: readonly string[] | undefined;
 	/** Largest message on a link. @defaultValue 1_048_576 bytes */
 	readonly maxLinkMessageBytes?: number | undefined;
-	/** Bytes that may wait for a proxy that reads slowly before its link is ended. @defaultValue 67_108_864 bytes */
+	/**
+	 * Bytes that may wait for a proxy that reads slowly before its link is ended, and for one that has no link at the
+	 * moment before more are refused. @defaultValue 67_108_864 bytes
+	 */
 	readonly maxLinkBufferedBytes?: number | undefined;
 	/** How long the clients of a proxy are kept that has no link any more. @defaultValue 15_000 ms */
 	readonly proxyGraceMs?: number | undefined;

@@ -21,8 +21,7 @@ import { LINK_HEADER, writeProof } from "./link-proof.js";
 const KEEP_ALIVE_MS = 5_000;
 /** Silence after which a link is given up; app servers ping each 15 s by default, in milliseconds. */
 const SERVER_TIMEOUT_MS = 35_000;
-/** How long an address may take to answer the upgrade before another attempt, in milliseconds. */
-const CONNECT_TIMEOUT_MS = 10_000;
+const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
 /** The most bytes that one character of a text becomes: a control character, escaped in text that is escaped again. */
 const WORST_ESCAPING = 7;
 const FRAME_OVERHEAD_BYTES = 256;
@@ -34,6 +33,8 @@ export interface LinkSettings {
 	readonly secret: string | undefined;
 	readonly maxMessageBytes: number;
 	readonly reconnect: BackoffOptions;
+	/** How long an address may take to answer the upgrade before another attempt. @defaultValue 10_000 ms */
+	readonly connectTimeoutMs?: number | undefined;
 	readonly clock: Clock;
 	readonly log: Log;
 }
@@ -201,15 +202,13 @@ export class Link implements MessageLink {
 	#socketClass(): new (address: string, protocols?: string[], options?: object) => WebSocket {
 		const remember = (socket: WebSocket): void => {
 			this.#socket = socket;
+			if (this.#isClosed) setImmediate(() => socket.terminate());
 		};
 		const ending = (socket: WebSocket): void => this.#onEnding(socket);
+		const handshakeTimeout = this.#settings.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS;
 		return class LinkSocket extends WebSocket {
 			constructor(address: string, protocols?: string[], options?: object) {
-				super(address, protocols, {
-					...options,
-					perMessageDeflate: false,
-					handshakeTimeout: CONNECT_TIMEOUT_MS,
-				});
+				super(address, protocols, { ...options, perMessageDeflate: false, handshakeTimeout });
 				remember(this);
 				this.once("upgrade", ({ socket }) => socket.once("end", () => ending(this)));
 			}

@@ -33,6 +33,7 @@ export class ProxyPeer implements Carrier {
 	readonly #options: ResolvedAcceptLinksOptions;
 	readonly #channels = new Set<MessageChannel>();
 	readonly #held = new Fifo<PreparedMessage>();
+	#heldBytes = 0;
 	readonly #gone: (peer: ProxyPeer) => void;
 	#grace: Timer | undefined;
 
@@ -48,7 +49,7 @@ export class ProxyPeer implements Carrier {
 		this.#channels.add(channel);
 		this.#grace?.cancel();
 		this.#grace = undefined;
-		for (let held = this.#held.shift(); held; held = this.#held.shift()) channel.send(held);
+		this.#release((held) => channel.send(held));
 	}
 
 	detach(channel: MessageChannel): void {
@@ -77,7 +78,7 @@ export class ProxyPeer implements Carrier {
 	/** Stops waiting for links that come back. */
 	dispose(): void {
 		this.#grace?.cancel();
-		this.#held.clear();
+		this.#release(() => this.#report("ERR_FORWARD_CLOSED", "the hub was closed."));
 	}
 
 	#dataOf(message: HubMessage): ViewModelData {
@@ -96,12 +97,27 @@ export class ProxyPeer implements Carrier {
 		const message = new PreparedMessage(invocationOf(HubTarget.Response, [writeLinkResponse(response)]));
 		const [channel] = this.#channels;
 		if (channel) channel.send(message);
-		else if (this.#held.length < this.#options.maxHeldMessages) this.#held.push(message);
-		else
-			this.#report("ERR_LIMIT", `${this.#held.length} messages wait for a link already (maxHeldMessages).`);
+		else this.#hold(message, "data" in response ? String(response.data).length : 0);
 	}
 
-	#report(code: "ERR_LIMIT" | "ERR_FORWARD_LINK_LOST", reason: string): void {
+	#hold(message: PreparedMessage, bytes: number): void {
+		const { maxHeldMessages, maxLinkBufferedBytes } = this.#options;
+		if (this.#held.length >= maxHeldMessages || this.#heldBytes + bytes > maxLinkBufferedBytes) {
+			const waiting = `${this.#held.length} messages (${this.#heldBytes} bytes) wait for a link already`;
+			this.#report("ERR_LIMIT", `${waiting} (maxHeldMessages, maxLinkBufferedBytes).`);
+			return;
+		}
+		this.#heldBytes += bytes;
+		this.#held.push(message);
+	}
+
+	/** Takes out all that is held, in order. */
+	#release(take: (held: PreparedMessage) => void): void {
+		this.#heldBytes = 0;
+		for (let held = this.#held.shift(); held; held = this.#held.shift()) take(held);
+	}
+
+	#report(code: "ERR_LIMIT" | "ERR_FORWARD_LINK_LOST" | "ERR_FORWARD_CLOSED", reason: string): void {
 		this.#hub.report({
 			code,
 			target: HubTarget.Response,
@@ -112,9 +128,9 @@ export class ProxyPeer implements Carrier {
 	/** The proxy did not come back: what it held is gone. */
 	#end(): void {
 		this.#grace = undefined;
-		for (let held = this.#held.shift(); held; held = this.#held.shift()) {
+		this.#release(() => {
 			this.#report("ERR_FORWARD_LINK_LOST", `the proxy had no link for ${this.#options.proxyGraceMs} ms.`);
-		}
+		});
 		this.#gone(this);
 		const message = `All links of proxy ${this.hubId} are lost for ${this.#options.proxyGraceMs} ms (proxyGraceMs).`;
 		const error = new TrunklineError("ERR_FORWARD_LINK_LOST", message);

@@ -1,0 +1,98 @@
+import assert from "node:assert/strict";
+import { resolveAcceptLinksOptions } from "../../lib/forwarding/accept-options.js";
+import { forViewModels, forVmIds, useForwarding as forwardTo } from "../../lib/forwarding/index.js";
+import { resolveForwardingOptions } from "../../lib/forwarding/options.js";
+import type { InvocationContext } from "../../lib/hub/index.js";
+
+const callOf = (vmId: string | undefined): InvocationContext => ({ vmId }) as unknown as InvocationContext;
+
+describe("forwarding/options", () => {
+	it("has dotNetify's defaults, and limits as documented", () => {
+		const { filter, ...rest } = resolveForwardingOptions({});
+		assert.equal(filter(callOf("anything")), true);
+		assert.deepEqual(rest, {
+			...{
+				connectionPoolSize: 5,
+				useMessagePack: false,
+				haltPipeline: true,
+				secret: undefined,
+				ordered: true,
+			},
+			...{ maxQueuedPerClient: 1_000, maxQueued: 10_000, maxQueuedBytes: 67_108_864, maxWaitMs: 30_000 },
+			...{ maxLinkMessageBytes: 1_048_576, maxUnconfirmedPerClient: 100, maxUnconfirmedBytes: 8_388_608 },
+			...{ reconnect: {}, flushTimeoutMs: 2_000 },
+		});
+	});
+
+	it("has the documented defaults of acceptLinks", () => {
+		const { trusts, ...rest } = resolveAcceptLinksOptions({});
+		assert.equal(trusts("127.0.0.1"), false);
+		assert.deepEqual(rest, {
+			...{
+				secrets: [],
+				maxLinkMessageBytes: 1_048_576,
+				maxLinkBufferedBytes: 67_108_864,
+				proxyGraceMs: 15_000,
+			},
+			...{ maxInbox: 1_000, maxInboxTotal: 100_000, maxHeldMessages: 10_000 },
+		});
+	});
+
+	it("trusts exactly the addresses of its ranges, IPv4 in IPv6 included", () => {
+		const { trusts } = resolveAcceptLinksOptions({ trusted: ["10.0.3.0/24", "192.0.2.1", "2001:db8::/32"] });
+		for (const address of ["10.0.3.0", "10.0.3.255", "::ffff:10.0.3.7", "192.0.2.1", "2001:db8::1"])
+			assert.ok(trusts(address), address);
+		for (const address of [
+			"10.0.4.0",
+			"192.0.2.2",
+			"2001:db9::1",
+			"",
+			"10.0.3.7, 10.0.3.8",
+			"example.com",
+			"fe80::1%eth0",
+		])
+			assert.ok(!trusts(address), address);
+	});
+
+	for (const options of [
+		{ connectionPoolSize: 0 },
+		{ connectionPoolSize: 1.5 },
+		{ maxQueued: -1 },
+		{ maxQueuedPerClient: 0 },
+		{ maxQueuedBytes: Number.NaN },
+		{ maxWaitMs: 0 },
+		{ maxLinkMessageBytes: 0 },
+		{ maxUnconfirmedPerClient: 0 },
+		{ maxUnconfirmedBytes: 0 },
+		{ flushTimeoutMs: -1 },
+		{ secret: "" },
+		{ secret: "short" },
+	]) {
+		it(`refuses ${JSON.stringify(options)} with the option's name`, () => {
+			assert.throws(
+				() => forwardTo("http://app", options),
+				(error: Error & { code: string }) => {
+					return error.code === "ERR_OPTION" && error.message.includes(Object.keys(options)[0] as string);
+				},
+			);
+		});
+	}
+
+	for (const url of ["", "app:5001", "/dotnetify", "ftp://app", [], ["http://app", "nonsense"]]) {
+		it(`refuses the url ${JSON.stringify(url)}`, () => {
+			assert.throws(() => forwardTo(url), { code: "ERR_OPTION" });
+		});
+	}
+
+	it("has filters by exact id and by the type of the root", () => {
+		const exact = forVmIds("chatroom", "a.b");
+		const root = forViewModels("chatroom");
+		const taken = (filter: typeof exact): string[] =>
+			["chatroom", "chatroom.List", "chatroom$7", "chatroom$7.List", "chatrooms", "a.b", "x.chatroom"].filter(
+				(vmId) => filter(callOf(vmId)),
+			);
+		assert.deepEqual(taken(exact), ["chatroom", "a.b"]);
+		assert.deepEqual(taken(root), ["chatroom", "chatroom.List", "chatroom$7", "chatroom$7.List"]);
+		for (const filter of [exact, root]) assert.equal(filter(callOf(undefined)), false);
+	});
+});
