@@ -1,4 +1,4 @@
-export { acceptLinks } from "./accept-links.js";
+export { acceptLinks } from "./app-end/accept-links.js";
 export {
 	type AcceptLinksOptions,
 	DEFAULT_MAX_HELD_MESSAGES,
@@ -6,13 +6,13 @@ export {
 	DEFAULT_MAX_INBOX_TOTAL,
 	DEFAULT_MAX_LINK_BUFFERED_BYTES,
 	DEFAULT_PROXY_GRACE_MS,
-} from "./accept-options.js";
+} from "./app-end/accept-options.js";
 export { type ForwardingFilter, forViewModels, forVmIds } from "./filters.js";
 export { LINK_HEADER } from "./link-proof.js";
+export { DEFAULT_MAX_LINK_MESSAGE_BYTES } from "./link-terms.js";
 export {
 	DEFAULT_CONNECTION_POOL_SIZE,
 	DEFAULT_FLUSH_TIMEOUT_MS,
-	DEFAULT_MAX_LINK_MESSAGE_BYTES,
 	DEFAULT_MAX_QUEUED,
 	DEFAULT_MAX_QUEUED_BYTES,
 	DEFAULT_MAX_QUEUED_PER_CLIENT,
@@ -20,5 +20,5 @@ export {
 	DEFAULT_MAX_UNCONFIRMED_PER_CLIENT,
 	DEFAULT_MAX_WAIT_MS,
 	type ForwardingOptions,
-} from "./options.js";
-export { useForwarding } from "./use-forwarding.js";
+} from "./proxy-end/options.js";
+export { useForwarding } from "./proxy-end/use-forwarding.js";

@@ -7,6 +7,8 @@ import type { ClientConnection } from "./clients/client-connection.js";
  * were given; what none of them takes is a client.
  */
 export interface Acceptor {
+	/** Keeps a peer out: what is returned becomes the error of its handshake. */
+	refuse?(channel: MessageChannel): string | undefined;
 	/** An extra hub protocol for this peer's handshake; undefined where the peer may not have it. */
 	protocol?(name: string, channel: MessageChannel): HubProtocol | undefined;
 	/** Takes a connection as soon as its handshake is done, before it ever was a client. */

@@ -201,8 +201,9 @@ export class Hub<Client extends object = ClientMethods> {
 		const { authenticate, allowedOrigins, trustProxy, tokenSecrets, maxBufferedBytes, maxConnections } =
 			this.options;
 		const { serverId, log, clock, maxMessageBytes } = this.options;
-		// A client may send its largest message in one frame.
-		const maxFrameBytes = Math.max(DEFAULT_MAX_FRAME_BYTES, maxMessageBytes);
+		// A client may send its largest message in one frame; so may the peers of an extension.
+		const frames = this.#extensions.map((extension) => extension.maxFrameBytes ?? 0);
+		const maxFrameBytes = Math.max(DEFAULT_MAX_FRAME_BYTES, maxMessageBytes, ...frames);
 		const endpoint = new Endpoint({
 			...{ path, serverId, log, clock, authenticate, allowedOrigins, trustProxy, tokenSecrets },
 			maxFrameBytes: maxFrameBytes === Number.POSITIVE_INFINITY ? null : maxFrameBytes,
@@ -254,10 +255,19 @@ export class Hub<Client extends object = ClientMethods> {
 			maxMessageBytes: this.options.maxMessageBytes,
 			detailedErrors: this.options.detailedErrors,
 			heartbeat: new Heartbeat(clock, shortest),
+			refusal: (channel) => this.#refusal(channel),
 			protocol: (name, channel) => this.#protocolFor(name, channel),
 			shaken: (channel) => this.#shaken(channel),
 			closed: (channel) => void this.#channels.delete(channel),
 		};
+	}
+
+	#refusal(channel: MessageChannel): string | undefined {
+		for (const acceptor of this.#acceptors) {
+			const error = acceptor.refuse?.(channel);
+			if (error !== undefined) return error;
+		}
+		return undefined;
 	}
 
 	#protocolFor(name: string, channel: MessageChannel): HubProtocol | undefined {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { contextTextOf, requestOf } from "../../lib/forwarding/client-context.js";
 import type { ClientConnection, ConnectionRequest } from "../../lib/hub/index.js";
 import { CONTEXT_KEY, parseForwardedContext } from "../../lib/protocols/index.js";
-import { Scene } from "./scene.js";
+import { Scene } from "./support/scene.js";
 
 /** As the C# original (dotNetify 5.4) wrote it, recorded. */
 const RECORDED =

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { resolveAcceptLinksOptions } from "../../lib/forwarding/accept-options.js";
+import { resolveAcceptLinksOptions } from "../../lib/forwarding/app-end/accept-options.js";
 import { forViewModels, forVmIds, useForwarding as forwardTo } from "../../lib/forwarding/index.js";
-import { resolveForwardingOptions } from "../../lib/forwarding/options.js";
+import { resolveForwardingOptions } from "../../lib/forwarding/proxy-end/options.js";
 import type { InvocationContext } from "../../lib/hub/index.js";
 
 const callOf = (vmId: string | undefined): InvocationContext => ({ vmId }) as unknown as InvocationContext;

@@ -39,6 +39,8 @@ export interface ChannelHost {
 	readonly clientTimeoutMs: number;
 	readonly maxMessageBytes: number;
 	readonly detailedErrors: boolean;
+	/** The error of a handshake that is refused whatever it asks for. */
+	refusal(channel: MessageChannel): string | undefined;
 	/** The protocol of a handshake; undefined refuses it. */
 	protocol(name: string, channel: MessageChannel): HubProtocol | undefined;
 	/** The handshake is answered: who takes the messages from here? */
@@ -187,8 +189,9 @@ export class MessageChannel implements Beating {
 		const record = this.#handshakeRecord();
 		if (!record) return;
 		const request = readHandshake(record);
-		if (typeof request === "string") {
-			this.#refuse(request);
+		const barred = typeof request === "string" ? request : this.#host.refusal(this);
+		if (typeof request === "string" || barred !== undefined) {
+			this.#refuse(barred ?? HANDSHAKE_FAILED);
 			return;
 		}
 		const protocol = this.#host.protocol(request.protocol, this);

@@ -11,6 +11,8 @@ export interface HubExtension {
 	install(hub: Hub): Middleware | undefined;
 	/** Called with each path that the hub gets, also those that it had before `use`. */
 	mounted?(path: string): void;
+	/** The largest WebSocket frame that it takes, in bytes; the hub's paths take no smaller ones. */
+	readonly maxFrameBytes?: number | undefined;
 	/** False until the hub may take traffic (a proxy that has not reached an app server yet). Absent: always ready. */
 	ready?(): boolean;
 	/** Called by `hub.close`, after the clients are gone. */

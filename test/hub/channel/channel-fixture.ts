@@ -47,6 +47,9 @@ export class Fixture {
 		closed: (reason) => void this.reasons.push(reason),
 	};
 
+	/** The error that every handshake gets, where there is one. */
+	bar: string | undefined;
+
 	constructor(options: Partial<ChannelHost> = {}, connection = new FakeConnection()) {
 		this.connection = connection;
 		const host: ChannelHost = {
@@ -58,6 +61,7 @@ export class Fixture {
 			clientTimeoutMs: 30_000,
 			maxMessageBytes: 32_768,
 			detailedErrors: false,
+			refusal: () => this.bar,
 			protocol: (name) =>
 				[jsonProtocol, messagePackProtocol].find((known) => known.name === name.toLowerCase()),
 			shaken: () => this.handler,

@@ -17,6 +17,14 @@ describe("hub/channel/message-channel: handshake", () => {
 		assert.equal(fixture.channel.protocol, jsonProtocol);
 	});
 
+	it("is refused with the error that an acceptor gives, whatever it asks for", () => {
+		const fixture = new Fixture();
+		fixture.bar = "Not you.";
+		fixture.connection.receive(Buffer.from(`${SHAKE}\u001e${call("a")}\u001e`));
+		assert.deepEqual(fixture.connection.records, ['{"error":"Not you."}']);
+		assert.deepEqual([fixture.targets, fixture.closedChannels], [[], 1]);
+	});
+
 	it("takes the stream in any pieces", () => {
 		const message = {
 			type: MessageType.Invocation,

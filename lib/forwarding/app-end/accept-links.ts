@@ -1,0 +1,126 @@
+import { TrunklineError } from "../../errors/index.js";
+import type {
+	Acceptor,
+	ChannelHandler,
+	ClientConnection,
+	Hub,
+	HubExtension,
+	MessageChannel,
+} from "../../hub/index.js";
+import { HubTarget } from "../../protocols/index.js";
+import { LINK_HEADER, ProofChecker } from "../link-proof.js";
+import { PROOF_REFUSED } from "../link-terms.js";
+import {
+	type AcceptLinksOptions,
+	type ResolvedAcceptLinksOptions,
+	resolveAcceptLinksOptions,
+} from "./accept-options.js";
+import { LinkEnd } from "./link-end.js";
+import { Proxies } from "./proxies.js";
+
+/**
+ * Takes links of proxies: `hub.use(acceptLinks({ secrets: [process.env.LINK_SECRET] }))`. Their clients are clients of
+ * this hub like any other. A peer that proves no secret and stands in no trusted range is a client, for which `Invoke`
+ * is an unknown method.
+ * @throws TrunklineError ERR_OPTION for a bad option, or where neither a secret nor a trusted range is given.
+ */
+export function acceptLinks(options: AcceptLinksOptions): HubExtension {
+	const resolved = resolveAcceptLinksOptions(options);
+	if (resolved.secrets.length === 0 && (options.trusted ?? []).length === 0) {
+		throw new TrunklineError(
+			"ERR_OPTION",
+			"acceptLinks needs secrets, or trusted address ranges: without one of them no link can ever be taken.",
+		);
+	}
+	return new LinkAcceptance(resolved);
+}
+
+class LinkAcceptance implements HubExtension {
+	readonly #options: ResolvedAcceptLinksOptions;
+	#proxies: Proxies | undefined;
+
+	constructor(options: ResolvedAcceptLinksOptions) {
+		this.#options = options;
+	}
+
+	/** A link's messages are larger than a client's, and each is one frame. */
+	get maxFrameBytes(): number {
+		return this.#options.maxLinkMessageBytes;
+	}
+
+	install(hub: Hub): undefined {
+		const proxies = new Proxies(hub, this.#options);
+		this.#proxies = proxies;
+		hub.accept(new LinkAcceptor(hub, this.#options, proxies));
+	}
+
+	async close(): Promise<void> {
+		this.#proxies?.dispose();
+	}
+}
+
+class LinkAcceptor implements Acceptor {
+	readonly target = HubTarget.Invoke;
+	readonly #hub: Hub;
+	readonly #options: ResolvedAcceptLinksOptions;
+	readonly #proxies: Proxies;
+	readonly #proofs: ProofChecker;
+	readonly #proven = new WeakSet<MessageChannel>();
+	readonly #warned = new WeakSet<MessageChannel>();
+
+	constructor(hub: Hub, options: ResolvedAcceptLinksOptions, proxies: Proxies) {
+		this.#hub = hub;
+		this.#options = options;
+		this.#proxies = proxies;
+		this.#proofs = new ProofChecker(options.secrets, hub.clock);
+	}
+
+	/** A peer that offers a proof wants to be a link: with a wrong one it would be no use as a client either. */
+	refuse(channel: MessageChannel): string | undefined {
+		const proof = channel.request.headers[LINK_HEADER];
+		if (proof === undefined) return undefined;
+		const verdict = this.#proofs.check(String(proof));
+		if (verdict === "valid") {
+			this.#proven.add(channel);
+			return undefined;
+		}
+		const cure = "Set LINK_SECRET to the same value here and at the proxy, and keep both clocks right.";
+		this.#warn(channel, `A link was refused (${verdict}). ${cure}`);
+		return PROOF_REFUSED;
+	}
+
+	/** A peer that has proven a secret is a link from the start. */
+	handshake(channel: MessageChannel): ChannelHandler | undefined {
+		if (this.#proven.has(channel)) return this.#take(channel);
+		// Its first Invoke is held to the limit before it can show what it is.
+		const { remoteAddress } = channel.request;
+		if (this.#options.trusts(remoteAddress)) channel.maxMessageBytes = this.#options.maxLinkMessageBytes;
+		return undefined;
+	}
+
+	/** A peer at a trusted address becomes a link by its first `Invoke`. */
+	claim(_client: ClientConnection, channel: MessageChannel): ChannelHandler | undefined {
+		if (this.#options.trusts(channel.request.remoteAddress)) return this.#take(channel);
+		this.#warn(
+			channel,
+			`${HubTarget.Invoke} was refused: the peer proves no LINK_SECRET and is not in LINK_TRUSTED.`,
+		);
+		return undefined;
+	}
+
+	/** Counts a refusal; says it once per connection, so that nobody fills the log by trying. */
+	#warn(channel: MessageChannel, message: string): void {
+		this.#hub.counters.add("linkRefusals");
+		if (this.#warned.has(channel)) return;
+		this.#warned.add(channel);
+		const { remoteAddress } = channel.request;
+		this.#hub.log.warn({ code: "ERR_LINK_REFUSED", remoteAddress }, message);
+	}
+
+	#take(channel: MessageChannel): ChannelHandler {
+		channel.maxMessageBytes = this.#options.maxLinkMessageBytes;
+		channel.connection.maxBufferedBytes = this.#options.maxLinkBufferedBytes;
+		this.#hub.counters.add("links");
+		return new LinkEnd(this.#hub, channel, this.#proxies);
+	}
+}

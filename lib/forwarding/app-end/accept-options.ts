@@ -1,0 +1,99 @@
+import { BlockList, isIP } from "node:net";
+import { countOption, durationOption } from "../../base/index.js";
+import { TrunklineError } from "../../errors/index.js";
+import { DEFAULT_MAX_LINK_MESSAGE_BYTES, secretOption } from "../link-terms.js";
+
+/** How long the clients of a proxy without any link are kept, in milliseconds. */
+export const DEFAULT_PROXY_GRACE_MS = 15_000;
+/** Messages of one forwarded client that wait for their turn. */
+export const DEFAULT_MAX_INBOX = 1_000;
+/** Messages of all forwarded clients that wait for their turn. */
+export const DEFAULT_MAX_INBOX_TOTAL = 100_000;
+/** Messages for a proxy that wait for a link to it. */
+export const DEFAULT_MAX_HELD_MESSAGES = 10_000;
+/** Bytes that may wait in a link's socket. */
+export const DEFAULT_MAX_LINK_BUFFERED_BYTES: number = 64 * 1024 * 1024;
+
+/** Settings of `acceptLinks`. Without a secret or a trusted range no link is ever taken. */
+export interface AcceptLinksOptions {
+	/** Secrets that proxies prove; two while one replaces the other. @defaultValue none */
+	readonly secrets?: readonly (string | undefined)[] | undefined;
+	/**
+	 * Address ranges of proxies that cannot prove a secret (ASP.NET Core's), as CIDRs of the socket's own address. Never
+	 * a range that holds a load balancer, or loopback behind a local reverse proxy: every browser comes from there.
+	 * @defaultValue none
+	 */
+	readonly trusted?: readonly string[] | undefined;
+	/** Largest message on a link. @defaultValue 1_048_576 bytes */
+	readonly maxLinkMessageBytes?: number | undefined;
+	/**
+	 * Bytes that may wait for a proxy that reads slowly before its link is ended, and for one that has no link at the
+	 * moment before more are refused. @defaultValue 67_108_864 bytes
+	 */
+	readonly maxLinkBufferedBytes?: number | undefined;
+	/** How long the clients of a proxy are kept that has no link any more. @defaultValue 15_000 ms */
+	readonly proxyGraceMs?: number | undefined;
+	/** Messages of one forwarded client that wait for their turn; more are refused. @defaultValue 1_000 */
+	readonly maxInbox?: number | undefined;
+	/** Messages of all forwarded clients that wait for their turn; more are refused. @defaultValue 100_000 */
+	readonly maxInboxTotal?: number | undefined;
+	/** Messages for a proxy that wait for one of its links to come back. @defaultValue 10_000 */
+	readonly maxHeldMessages?: number | undefined;
+}
+
+/** {@link AcceptLinksOptions} with every default applied. */
+export interface ResolvedAcceptLinksOptions {
+	readonly secrets: readonly string[];
+	readonly trusts: (address: string) => boolean;
+	readonly maxLinkMessageBytes: number;
+	readonly maxLinkBufferedBytes: number;
+	readonly proxyGraceMs: number;
+	readonly maxInbox: number;
+	readonly maxInboxTotal: number;
+	readonly maxHeldMessages: number;
+}
+
+/** Checks the options and applies the defaults. @throws TrunklineError ERR_OPTION */
+export function resolveAcceptLinksOptions(options: AcceptLinksOptions): ResolvedAcceptLinksOptions {
+	return Object.freeze({
+		secrets: (options.secrets ?? []).map((secret) => secretOption("secrets", secret ?? "")),
+		trusts: compileRanges(options.trusted ?? []),
+		maxLinkMessageBytes: countOption(
+			"maxLinkMessageBytes",
+			options.maxLinkMessageBytes,
+			DEFAULT_MAX_LINK_MESSAGE_BYTES,
+		),
+		maxLinkBufferedBytes: countOption(
+			"maxLinkBufferedBytes",
+			options.maxLinkBufferedBytes,
+			DEFAULT_MAX_LINK_BUFFERED_BYTES,
+		),
+		proxyGraceMs: durationOption("proxyGraceMs", options.proxyGraceMs, DEFAULT_PROXY_GRACE_MS),
+		maxInbox: countOption("maxInbox", options.maxInbox, DEFAULT_MAX_INBOX),
+		maxInboxTotal: countOption("maxInboxTotal", options.maxInboxTotal, DEFAULT_MAX_INBOX_TOTAL),
+		maxHeldMessages: countOption("maxHeldMessages", options.maxHeldMessages, DEFAULT_MAX_HELD_MESSAGES),
+	});
+}
+
+function compileRanges(ranges: readonly string[]): (address: string) => boolean {
+	const list = new BlockList();
+	for (const range of ranges) addRange(list, range);
+	return (address) => {
+		const family = isIP(address);
+		return family !== 0 && list.check(address, family === 6 ? "ipv6" : "ipv4");
+	};
+}
+
+function addRange(list: BlockList, range: string): void {
+	const [address = "", length, ...rest] = range.trim().split("/");
+	const family = isIP(address);
+	const bits = family === 6 ? 128 : 32;
+	const prefix = length === undefined ? bits : Number(length);
+	if (family === 0 || rest.length > 0 || !/^\d*$/.test(length ?? "") || !(prefix <= bits)) {
+		throw new TrunklineError(
+			"ERR_OPTION",
+			`Option "trusted" must hold addresses or CIDR ranges such as 10.0.3.0/24; found ${JSON.stringify(range)}.`,
+		);
+	}
+	list.addSubnet(address, prefix, family === 6 ? "ipv6" : "ipv4");
+}

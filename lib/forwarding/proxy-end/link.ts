@@ -1,0 +1,251 @@
+import {
+	HttpTransportType,
+	type HubConnection,
+	HubConnectionBuilder,
+	HubConnectionState,
+	type HubMessage,
+	type IHttpConnectionOptions,
+	type IHubProtocol,
+	JsonHubProtocol,
+	LogLevel,
+	MessageType,
+} from "@microsoft/signalr";
+import { MessagePackHubProtocol } from "@microsoft/signalr-protocol-msgpack";
+import { WebSocket } from "ws";
+import { Backoff, type BackoffOptions, type Clock, type Log, type Timer } from "../../base/index.js";
+import { messageOf, TrunklineError } from "../../errors/index.js";
+import { HubTarget } from "../../protocols/index.js";
+import { LINK_HEADER, writeProof } from "../link-proof.js";
+import { PROOF_REFUSED } from "../link-terms.js";
+
+/** How often a link shows that it is alive, in milliseconds. */
+const KEEP_ALIVE_MS = 5_000;
+/** Silence after which a link is given up; app servers ping each 15 s by default, in milliseconds. */
+const SERVER_TIMEOUT_MS = 35_000;
+const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
+/** The most bytes that one character of a text becomes: a control character, escaped in text that is escaped again. */
+const WORST_ESCAPING = 7;
+const FRAME_OVERHEAD_BYTES = 256;
+
+const UNREACHABLE = "An app server cannot be reached; trying again.";
+const REFUSED =
+	"An app server refuses this proxy's links: set LINK_SECRET to the same value on both, and keep both clocks right.";
+
+/** What all links of a pool share. */
+export interface LinkSettings {
+	readonly url: string;
+	readonly useMessagePack: boolean;
+	readonly secret: string | undefined;
+	readonly maxMessageBytes: number;
+	readonly reconnect: BackoffOptions;
+	/** How long an address may take to answer the upgrade before another attempt. @defaultValue 10_000 ms */
+	readonly connectTimeoutMs?: number | undefined;
+	readonly clock: Clock;
+	readonly log: Log;
+}
+
+/** What a link is for those who send over it. */
+export interface MessageLink {
+	/** Whether a message may be sent on it. */
+	readonly isUp: boolean;
+	/**
+	 * Calls `Invoke`. Resolves with its answer once the app server has processed the call.
+	 * Rejects where the call failed over there, or the link went away first (then it is not {@link isUp}).
+	 */
+	invoke(args: readonly unknown[]): Promise<unknown>;
+	/**
+	 * Says why a call may not be sent: its frame would end the link, and take the messages of others with it, or cannot
+	 * be written. `bytes` is the size of its texts; the frame itself is written only where that could be too much.
+	 */
+	refusalOf(args: readonly unknown[], bytes: number): string | undefined;
+}
+
+/** Who hears of a link. */
+export interface LinkListener {
+	up(link: MessageLink): void;
+	/** The link is gone; what it carried unconfirmed is unknown. It comes back by itself. */
+	down(link: MessageLink): void;
+	/** The one argument of a `Response_VM`. */
+	response(argument: unknown): void;
+}
+
+/**
+ * One persistent connection to an app server: connecting → up → (ending → connecting → up)* → closed. It comes back by
+ * itself, with backoff and jitter, for as long as it is not closed.
+ */
+export class Link implements MessageLink {
+	readonly #settings: LinkSettings;
+	readonly #listener: LinkListener;
+	readonly #backoff: Backoff;
+	readonly #protocol: IHubProtocol;
+	#connection: HubConnection | undefined;
+	#socket: WebSocket | undefined;
+	#timer: Timer | undefined;
+	#connecting: Promise<void> | undefined;
+	#state: "connecting" | "up" | "ending" | "closed" = "connecting";
+
+	constructor(settings: LinkSettings, listener: LinkListener) {
+		this.#settings = settings;
+		this.#listener = listener;
+		this.#backoff = new Backoff(settings.reconnect);
+		this.#protocol = settings.useMessagePack ? new MessagePackHubProtocol() : new JsonHubProtocol();
+	}
+
+	get isUp(): boolean {
+		return this.#state === "up" && this.#socket?.readyState === WebSocket.OPEN;
+	}
+
+	/** Starts to connect, and never gives up. */
+	open(): void {
+		this.#plan();
+	}
+
+	invoke(args: readonly unknown[]): Promise<unknown> {
+		const connection = this.#connection;
+		if (!connection) return Promise.reject(new TrunklineError("ERR_FORWARD_LINK_LOST", "The link is down."));
+		return connection.invoke(HubTarget.Invoke, ...args);
+	}
+
+	refusalOf(args: readonly unknown[], bytes: number): string | undefined {
+		const { maxMessageBytes: most } = this.#settings;
+		if (bytes * WORST_ESCAPING + FRAME_OVERHEAD_BYTES <= most) return undefined;
+		const size = this.#sizeOf(args);
+		return size > most
+			? `The message has ${size} bytes on the link, more than maxLinkMessageBytes (${most}).`
+			: undefined;
+	}
+
+	#sizeOf(args: readonly unknown[]): number {
+		const { Invocation: type } = MessageType;
+		const invocation = { type, target: HubTarget.Invoke, arguments: [...args], invocationId: "0000000000" };
+		const written = this.#protocol.writeMessage(invocation as HubMessage);
+		return typeof written === "string" ? Buffer.byteLength(written) : written.byteLength;
+	}
+
+	/** Ends the link for good; resolves when its socket is gone. */
+	async close(): Promise<void> {
+		this.#state = "closed";
+		this.#timer?.cancel();
+		const connection = this.#connection;
+		this.#connection = undefined;
+		await connection?.stop().catch(() => {});
+		this.#socket?.terminate();
+		await this.#connecting;
+	}
+
+	#plan(): void {
+		this.#timer = this.#settings.clock.schedule(this.#backoff.nextDelayMs(), () => {
+			this.#connecting = this.#connect();
+		});
+	}
+
+	async #connect(): Promise<void> {
+		const connection = this.#build();
+		try {
+			await connection.start();
+			// It can have gone away between its handshake and this turn.
+			if (connection.state !== HubConnectionState.Connected) throw new Error("The connection was closed.");
+		} catch (cause) {
+			this.#socket?.terminate();
+			if (!this.#isClosed) this.#retry(cause);
+			return;
+		}
+		if (this.#isClosed) {
+			await connection.stop().catch(() => {});
+			this.#socket?.terminate();
+			return;
+		}
+		this.#connection = connection;
+		this.#state = "up";
+		this.#backoff.reset();
+		this.#listener.up(this);
+	}
+
+	get #isClosed(): boolean {
+		return this.#state === "closed";
+	}
+
+	#retry(cause: unknown): void {
+		const { url, log } = this.#settings;
+		const attempt = this.#backoff.attempt;
+		// Said at once and then now and then: an app server that stays away must not fill the disk.
+		const level = attempt === 1 || attempt % 12 === 0 ? log.warn : log.debug;
+		const reason = messageOf(cause);
+		const isRefused = reason.includes(PROOF_REFUSED);
+		level.call(log, { url, attempt, reason }, isRefused ? REFUSED : UNREACHABLE);
+		this.#plan();
+	}
+
+	#build(): HubConnection {
+		const connection = new HubConnectionBuilder()
+			.withUrl(this.#settings.url, this.#connectionOptions())
+			.withHubProtocol(this.#protocol)
+			.configureLogging(LogLevel.None)
+			.build();
+		connection.keepAliveIntervalInMilliseconds = KEEP_ALIVE_MS;
+		connection.serverTimeoutInMilliseconds = SERVER_TIMEOUT_MS;
+		connection.on(HubTarget.Response, (argument: unknown) => this.#listener.response(argument));
+		connection.onclose((error) => this.#onClosed(connection, error));
+		return connection;
+	}
+
+	#connectionOptions(): IHttpConnectionOptions {
+		const { secret, clock } = this.#settings;
+		const options: IHttpConnectionOptions & { readonly WebSocket: unknown } = {
+			skipNegotiation: true,
+			transport: HttpTransportType.WebSockets,
+			headers: secret === undefined ? {} : { [LINK_HEADER]: writeProof(secret, clock.now()) },
+			// Not in the client's declarations, but how it takes another socket class.
+			WebSocket: this.#socketClass(),
+		};
+		return options;
+	}
+
+	/** The client makes its socket by `new`; ours is of ws 8, without compression, and remembered so that it can be cut. */
+	#socketClass(): new (address: string, protocols?: string[], options?: object) => WebSocket {
+		const remember = (socket: WebSocket): void => {
+			this.#socket = socket;
+			if (this.#isClosed) setImmediate(() => socket.terminate());
+		};
+		const ending = (socket: WebSocket): void => this.#onEnding(socket);
+		const handshakeTimeout = this.#settings.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS;
+		return class LinkSocket extends WebSocket {
+			constructor(address: string, protocols?: string[], options?: object) {
+				super(address, protocols, { ...options, perMessageDeflate: false, handshakeTimeout });
+				remember(this);
+				this.once("upgrade", ({ socket }) => socket.once("end", () => ending(this)));
+			}
+
+			/** Also what ws itself calls when the peer begins to close. */
+			override close(code?: number, data?: string | Buffer): void {
+				super.close(code, data);
+				ending(this);
+			}
+		};
+	}
+
+	/**
+	 * The socket takes no more messages, but can take up to half a minute to close: the link is given up already now. In
+	 * the next turn, as answers that came before the end are still on their way through promises.
+	 */
+	#onEnding(socket: WebSocket): void {
+		const connection = this.#connection;
+		if (this.#socket !== socket || this.#state !== "up" || !connection) return;
+		this.#state = "ending";
+		setImmediate(() => {
+			this.#onClosed(connection, undefined);
+			socket.terminate();
+		});
+	}
+
+	#onClosed(connection: HubConnection, error: Error | undefined): void {
+		if (this.#connection !== connection) return;
+		this.#connection = undefined;
+		if (this.#isClosed) return;
+		this.#state = "connecting";
+		const { url, log } = this.#settings;
+		log.debug({ url, reason: error?.message }, "A link to an app server was lost; connecting again.");
+		this.#listener.down(this);
+		this.#plan();
+	}
+}

@@ -1,0 +1,126 @@
+import { type BackoffOptions, countOption, durationOption } from "../../base/index.js";
+import type { InvocationContext } from "../../hub/index.js";
+import { DEFAULT_MAX_LINK_MESSAGE_BYTES, secretOption } from "../link-terms.js";
+
+/** Links per app server. */
+export const DEFAULT_CONNECTION_POOL_SIZE = 5;
+/** Messages of one client that may wait. */
+export const DEFAULT_MAX_QUEUED_PER_CLIENT = 1_000;
+/** Messages of all clients that may wait. */
+export const DEFAULT_MAX_QUEUED = 10_000;
+/** Bytes of all messages that wait. */
+export const DEFAULT_MAX_QUEUED_BYTES: number = 64 * 1024 * 1024;
+/** How long a message may wait, in milliseconds. */
+export const DEFAULT_MAX_WAIT_MS = 30_000;
+/** Unconfirmed messages of one client before its reading is held. */
+export const DEFAULT_MAX_UNCONFIRMED_PER_CLIENT = 100;
+/** Unconfirmed bytes on all links of an app server before messages wait. */
+export const DEFAULT_MAX_UNCONFIRMED_BYTES: number = 8 * 1024 * 1024;
+/** How long a proxy waits for what was sent to be confirmed when it closes, in milliseconds. */
+export const DEFAULT_FLUSH_TIMEOUT_MS = 2_000;
+
+/** Settings of `useForwarding`. The first four and their defaults are dotNetify's. */
+export interface ForwardingOptions {
+	/** Persistent connections to the app server. @defaultValue 5 */
+	readonly connectionPoolSize?: number | undefined;
+	/** Which calls are forwarded; the others go on down the middleware list. @defaultValue all */
+	readonly filter?: ((ctx: InvocationContext) => boolean) | undefined;
+	/** Speaks messagepack on the links, less bytes than json. @defaultValue false */
+	readonly useMessagePack?: boolean | undefined;
+	/** Ends the middleware list at a forwarded call; `false` forwards a copy and goes on. @defaultValue true */
+	readonly haltPipeline?: boolean | undefined;
+	/** Proves to the app server's `acceptLinks` that this is a link. @defaultValue none: the app server has to trust the address */
+	readonly secret?: string | undefined;
+	/**
+	 * Keeps one client's messages in order by staying on its link while one is unconfirmed; `false` takes the next link
+	 * for every message, as dotNetify does, and lets them overtake each other. @defaultValue true
+	 */
+	readonly ordered?: boolean | undefined;
+	/** Messages of one client that may wait for a link. @defaultValue 1_000 */
+	readonly maxQueuedPerClient?: number | undefined;
+	/** Messages of all clients that may wait for a link. @defaultValue 10_000 */
+	readonly maxQueued?: number | undefined;
+	/** Bytes of all messages that wait for a link. @defaultValue 67_108_864 bytes */
+	readonly maxQueuedBytes?: number | undefined;
+	/** How long a message may wait for a link. @defaultValue 30_000 ms */
+	readonly maxWaitMs?: number | undefined;
+	/**
+	 * Largest message on a link; a larger one is refused to its client, because it would end the link and take others
+	 * with it. Not above what the app server takes: 32_768 for an ASP.NET Core server with default settings.
+	 * @defaultValue 1_048_576 bytes
+	 */
+	readonly maxLinkMessageBytes?: number | undefined;
+	/** Messages of one client that are sent but not confirmed before its reading is held. @defaultValue 100 */
+	readonly maxUnconfirmedPerClient?: number | undefined;
+	/** Bytes that are sent to this app server but not confirmed before more of them wait. @defaultValue 8_388_608 bytes */
+	readonly maxUnconfirmedBytes?: number | undefined;
+	/** Waits between attempts to connect. @defaultValue 0, 100, 1_000, 2_000, 5_000 ms, half of it random */
+	readonly reconnect?: BackoffOptions | undefined;
+	/** How long closing waits for messages on their way to be confirmed. @defaultValue 2_000 ms */
+	readonly flushTimeoutMs?: number | undefined;
+}
+
+/** {@link ForwardingOptions} with every default applied. */
+export interface ResolvedForwardingOptions {
+	readonly connectionPoolSize: number;
+	readonly filter: (ctx: InvocationContext) => boolean;
+	readonly useMessagePack: boolean;
+	readonly haltPipeline: boolean;
+	readonly secret: string | undefined;
+	readonly ordered: boolean;
+	readonly maxQueuedPerClient: number;
+	readonly maxQueued: number;
+	readonly maxQueuedBytes: number;
+	readonly maxWaitMs: number;
+	readonly maxLinkMessageBytes: number;
+	readonly maxUnconfirmedPerClient: number;
+	readonly maxUnconfirmedBytes: number;
+	readonly reconnect: BackoffOptions;
+	readonly flushTimeoutMs: number;
+}
+
+/** Checks the options and applies the defaults. @throws TrunklineError ERR_OPTION */
+export function resolveForwardingOptions(options: ForwardingOptions): ResolvedForwardingOptions {
+	return Object.freeze({
+		connectionPoolSize: countOption(
+			"connectionPoolSize",
+			options.connectionPoolSize,
+			DEFAULT_CONNECTION_POOL_SIZE,
+		),
+		filter: options.filter ?? (() => true),
+		useMessagePack: options.useMessagePack ?? false,
+		haltPipeline: options.haltPipeline ?? true,
+		secret: options.secret === undefined ? undefined : secretOption("secret", options.secret),
+		ordered: options.ordered ?? true,
+		maxWaitMs: durationOption("maxWaitMs", options.maxWaitMs, DEFAULT_MAX_WAIT_MS),
+		reconnect: options.reconnect ?? {},
+		flushTimeoutMs: durationOption("flushTimeoutMs", options.flushTimeoutMs, DEFAULT_FLUSH_TIMEOUT_MS),
+		...resolveLimits(options),
+	});
+}
+
+type Limits = Pick<
+	ResolvedForwardingOptions,
+	| "maxQueuedPerClient"
+	| "maxQueued"
+	| "maxQueuedBytes"
+	| "maxLinkMessageBytes"
+	| "maxUnconfirmedPerClient"
+	| "maxUnconfirmedBytes"
+>;
+
+const LIMITS: Readonly<Record<keyof Limits, number>> = {
+	maxQueuedPerClient: DEFAULT_MAX_QUEUED_PER_CLIENT,
+	maxQueued: DEFAULT_MAX_QUEUED,
+	maxQueuedBytes: DEFAULT_MAX_QUEUED_BYTES,
+	maxLinkMessageBytes: DEFAULT_MAX_LINK_MESSAGE_BYTES,
+	maxUnconfirmedPerClient: DEFAULT_MAX_UNCONFIRMED_PER_CLIENT,
+	maxUnconfirmedBytes: DEFAULT_MAX_UNCONFIRMED_BYTES,
+};
+
+function resolveLimits(options: ForwardingOptions): Limits {
+	const entries = Object.entries(LIMITS) as [keyof Limits, number][];
+	return Object.fromEntries(
+		entries.map(([name, byDefault]) => [name, countOption(name, options[name], byDefault)]),
+	) as unknown as Limits;
+}

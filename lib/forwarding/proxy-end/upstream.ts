@@ -1,0 +1,313 @@
+import type { Clock, Log } from "../../base/index.js";
+import { messageOf } from "../../errors/index.js";
+import type { ClientConnection } from "../../hub/index.js";
+import { HubTarget, writeInvokeArguments } from "../../protocols/index.js";
+import { type ForwardedMessage, type ForwardingFailure, isRepeatable } from "./forwarded-message.js";
+import type { LinkListener, MessageLink } from "./link.js";
+import type { MessagePool } from "./link-pool.js";
+import type { ResolvedForwardingOptions } from "./options.js";
+import { Outbox } from "./outbox.js";
+import { type Queued, WaitingQueue } from "./waiting-queue.js";
+
+/** Who hears of an upstream. */
+export interface UpstreamListener {
+	/** Describes a client to the app server; called once per client. */
+	contextTextOf(client: ClientConnection): string;
+	/** The app server asks for something: the one argument of a `Response_VM`. */
+	response(argument: unknown): void;
+	/** A message will not be delivered, or nobody can know whether it was. Called once for it; must not throw. */
+	failed(message: ForwardedMessage, failure: ForwardingFailure): void;
+}
+
+/** The links of an upstream; a {@link LinkPool} but in tests. */
+export type PoolMaker = (listener: LinkListener) => MessagePool;
+
+/** What an upstream is told of its app server. */
+export interface UpstreamSettings {
+	readonly url: string;
+	readonly clock: Clock;
+	readonly log: Log;
+	readonly pool: PoolMaker;
+}
+
+interface Sent extends Queued {
+	readonly link: MessageLink;
+}
+
+/**
+ * An app server as a proxy sees it. Every message is in one place: waiting (no link is up, or too much is unconfirmed)
+ * → sent (on a link, until the app server has confirmed it) → done. A link that goes down puts what may be repeated
+ * back to the head of the queue, in order, and fails the rest: nobody can know whether it arrived.
+ */
+export class Upstream {
+	readonly url: string;
+	readonly #options: ResolvedForwardingOptions;
+	readonly #settings: UpstreamSettings;
+	readonly #listener: UpstreamListener;
+	readonly #pool: MessagePool;
+	readonly #queue: WaitingQueue;
+	readonly #outboxes = new Map<ClientConnection, Outbox>();
+	readonly #sent = new Map<MessageLink, Set<Sent>>();
+	#unconfirmed = 0;
+	#unconfirmedBytes = 0;
+	#state: "new" | "open" | "closed" = "new";
+	#wasReached = false;
+	#idle: (() => void) | undefined;
+
+	constructor(options: ResolvedForwardingOptions, settings: UpstreamSettings, listener: UpstreamListener) {
+		this.url = settings.url;
+		this.#options = options;
+		this.#settings = settings;
+		this.#listener = listener;
+		this.#queue = new WaitingQueue(options, {
+			clock: settings.clock,
+			expired: (queued) => this.#expired(queued),
+		});
+		this.#pool = settings.pool({
+			up: (link) => this.#linkUp(link),
+			down: (link) => this.#linkDown(link),
+			response: (argument) => listener.response(argument),
+		});
+	}
+
+	/** Whether a link was up once. */
+	get wasReached(): boolean {
+		return this.#wasReached;
+	}
+
+	/** Links that are up. */
+	get links(): number {
+		return this.#pool.up;
+	}
+
+	/** Messages that wait for a link. */
+	get waiting(): number {
+		return this.#queue.length;
+	}
+
+	/** Messages that were sent and not confirmed. */
+	get unconfirmed(): number {
+		return this.#unconfirmed;
+	}
+
+	/** Clients that the app server may know of, or has messages waiting from. */
+	get clients(): number {
+		return this.#outboxes.size;
+	}
+
+	open(): void {
+		if (this.#state !== "new") return;
+		this.#state = "open";
+		this.#pool.open();
+	}
+
+	/** Whether anything of this client was forwarded here. */
+	knows(client: ClientConnection): boolean {
+		return this.#outboxes.has(client);
+	}
+
+	/**
+	 * Takes a message: sends it, or queues it, or fails it. A returned promise asks to hold the client's reading: it has
+	 * too much unconfirmed.
+	 */
+	forward(message: ForwardedMessage): Promise<void> | undefined {
+		if (this.#state === "closed") {
+			this.#listener.failed(message, this.#closedFailure);
+			return undefined;
+		}
+		const outbox = this.#outboxOf(message.client);
+		const queued: Queued = { message, outbox };
+		outbox.hasEnded ||= message.kind === "disconnect";
+		if (outbox.hasEnded && !outbox.wasSent && outbox.waiting === 0) this.#forget(queued);
+		else if (this.#queue.length === 0 && this.#canSend(outbox)) this.#send(queued);
+		else this.#enqueue(queued);
+		const isFull = this.#pool.isUp && outbox.pending >= this.#options.maxUnconfirmedPerClient;
+		return isFull ? outbox.room() : undefined;
+	}
+
+	/** Waits for what was sent to be confirmed, up to `flushTimeoutMs`, fails the rest, and ends the links. */
+	async close(): Promise<void> {
+		if (this.#pool.isUp) await this.#flushed();
+		this.#state = "closed";
+		const sent = [...this.#sent.values()].flatMap((all) => [...all]);
+		this.#sent.clear();
+		this.#unconfirmed = 0;
+		const failure = this.#closedFailure;
+		for (const { message } of [...sent, ...this.#queue.clear()]) this.#listener.failed(message, failure);
+		for (const outbox of this.#outboxes.values()) outbox.freeRoom();
+		this.#outboxes.clear();
+		await this.#pool.close();
+	}
+
+	get #closedFailure(): ForwardingFailure {
+		const reason = `The proxy was stopped before it could deliver the message to ${this.url}.`;
+		return { code: "ERR_FORWARD_CLOSED", reason };
+	}
+
+	#canSend(outbox: Outbox): boolean {
+		if (this.#state !== "open" || !this.#pool.isUp) return false;
+		// A link on its way down keeps its clients until it has said what was lost, or they would be overtaken.
+		const isBound = this.#options.ordered && outbox.unconfirmed > 0 && outbox.link?.isUp === false;
+		return !isBound && this.#unconfirmedBytes < this.#options.maxUnconfirmedBytes;
+	}
+
+	#outboxOf(client: ClientConnection): Outbox {
+		let outbox = this.#outboxes.get(client);
+		if (!outbox) {
+			outbox = new Outbox(this.#listener.contextTextOf(client));
+			this.#outboxes.set(client, outbox);
+		}
+		return outbox;
+	}
+
+	#enqueue(queued: Queued): void {
+		const full = this.#queue.refusalOf(queued);
+		const reason = `The message was not forwarded to ${this.url}: ${full}.`;
+		if (full === undefined) this.#queue.push(queued);
+		else this.#listener.failed(queued.message, { code: "ERR_FORWARD_QUEUE_FULL", reason });
+	}
+
+	#drain(): void {
+		for (let next = this.#queue.first; next && this.#canSend(next.outbox); next = this.#queue.first) {
+			this.#queue.shift();
+			this.#send(next);
+		}
+	}
+
+	#send(queued: Queued): void {
+		const { message, outbox } = queued;
+		const stays = this.#options.ordered && outbox.unconfirmed > 0;
+		const link = stays ? outbox.link : this.#pool.next();
+		if (!link) {
+			this.#enqueue(queued);
+			return;
+		}
+		const args = writeInvokeArguments(message.method, message.args, outbox.contextText);
+		const tooLarge = link.refusalOf(args, message.bytes + outbox.contextText.length);
+		if (tooLarge) {
+			this.#listener.failed(message, { code: "ERR_FORWARD_TOO_LARGE", reason: tooLarge });
+			this.#release(queued);
+			return;
+		}
+		const sent: Sent = { message, outbox, link };
+		outbox.link = link;
+		outbox.wasSent = true;
+		this.#count(sent, 1);
+		this.#sentOn(link).add(sent);
+		link.invoke(args).then(
+			(result) => this.#confirmed(sent, result),
+			(thrown: unknown) => this.#refused(sent, thrown),
+		);
+	}
+
+	#sentOn(link: MessageLink): Set<Sent> {
+		let sent = this.#sent.get(link);
+		if (!sent) {
+			sent = new Set();
+			this.#sent.set(link, sent);
+		}
+		return sent;
+	}
+
+	#count({ message, outbox }: Sent, by: 1 | -1): void {
+		this.#unconfirmed += by;
+		this.#unconfirmedBytes += by * message.bytes;
+		outbox.unconfirmed += by;
+	}
+
+	#confirmed(sent: Sent, result: unknown): void {
+		if (!this.#settle(sent)) return;
+		sent.message.completer?.complete(result);
+		this.#drain();
+		this.#release(sent);
+	}
+
+	/** The app server answered with an error: its own method's, or because it takes no links from here. */
+	#refused(sent: Sent, thrown: unknown): void {
+		// A link that went down settles all that it carried, in order, itself.
+		if (!sent.link.isUp || !this.#settle(sent)) return;
+		const text = messageOf(thrown);
+		const { completer } = sent.message;
+		if (completer && !text.includes(`'${HubTarget.Invoke}'`)) completer.fail(text);
+		else this.#listener.failed(sent.message, this.#refusal(text));
+		this.#drain();
+		this.#release(sent);
+	}
+
+	#refusal(text: string): ForwardingFailure {
+		const hint =
+			text.includes(`'${HubTarget.Invoke}'`) && text.includes("Method does not exist")
+				? " It takes no links from here: set LINK_SECRET to the same value on both, or LINK_TRUSTED there."
+				: ` It said: ${text}`;
+		return { code: "ERR_FORWARD_REFUSED", reason: `The app server ${this.url} refused the message.${hint}` };
+	}
+
+	/** Takes a message out of those that were sent; false where that has happened already. */
+	#settle(sent: Sent): boolean {
+		if (!this.#sent.get(sent.link)?.delete(sent)) return false;
+		this.#count(sent, -1);
+		return true;
+	}
+
+	/** A message is done, in whatever way: lets go of what was kept for it. */
+	#release(done: Queued): void {
+		const { outbox } = done;
+		if (outbox.pending < this.#options.maxUnconfirmedPerClient) outbox.freeRoom();
+		if (outbox.hasEnded && outbox.pending === 0) this.#forget(done);
+		if (this.#queue.length === 0 && this.#unconfirmed === 0) this.#idle?.();
+	}
+
+	#forget({ message, outbox }: Queued): void {
+		if (this.#outboxes.get(message.client) === outbox) this.#outboxes.delete(message.client);
+	}
+
+	#linkUp(link: MessageLink): void {
+		this.#wasReached = true;
+		const { log } = this.#settings;
+		const level = this.links === 1 ? log.info : log.debug;
+		level.call(log, { url: this.url, links: this.links }, "An app server is reached.");
+		this.#sentOn(link);
+		this.#drain();
+	}
+
+	#linkDown(link: MessageLink): void {
+		const lost = [...(this.#sent.get(link) ?? [])];
+		this.#sent.delete(link);
+		for (const sent of lost) this.#count(sent, -1);
+		this.#queue.putBack(lost.filter(({ message }) => isRepeatable(message)));
+		const reason = `The link to ${this.url} was lost before the message was confirmed; it may have been processed.`;
+		for (const { message } of lost) {
+			if (!isRepeatable(message)) this.#listener.failed(message, { code: "ERR_FORWARD_LINK_LOST", reason });
+		}
+		this.#drain();
+		// Without a link the queue's own limits take over: nobody is held for as long as that lasts.
+		if (!this.#pool.isUp) this.#allDown();
+		for (const sent of lost) this.#release(sent);
+	}
+
+	#allDown(): void {
+		for (const outbox of this.#outboxes.values()) outbox.freeRoom();
+		this.#settings.log.warn({ url: this.url }, "All links to an app server are lost; messages wait.");
+	}
+
+	#expired(queued: readonly Queued[]): void {
+		const reason = `The app server ${this.url} could not be reached for ${this.#options.maxWaitMs} ms (maxWaitMs).`;
+		for (const each of queued) {
+			if (each.message.kind !== "disconnect") {
+				this.#listener.failed(each.message, { code: "ERR_FORWARD_EXPIRED", reason });
+			}
+			this.#release(each);
+		}
+	}
+
+	async #flushed(): Promise<void> {
+		if (this.#queue.length === 0 && this.#unconfirmed === 0) return;
+		await new Promise<void>((resolve) => {
+			const timer = this.#settings.clock.schedule(this.#options.flushTimeoutMs, resolve);
+			this.#idle = () => {
+				timer.cancel();
+				resolve();
+			};
+		});
+	}
+}
