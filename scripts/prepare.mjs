@@ -62,6 +62,14 @@ export function prepareServers() {
 	});
 }
 
+/** Installs and builds what the benchmark needs. */
+export function prepareBench() {
+	return locked(async () => {
+		await install();
+		await build([...SERVERS, "bench"]);
+	});
+}
+
 /** Installs what is missing and builds everything anew, tests included. */
 export function prepareTests() {
 	return locked(async () => {

@@ -1,0 +1,135 @@
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { availableParallelism } from "node:os";
+import { fileURLToPath } from "node:url";
+
+/** A measurement that cannot be made; its message is one line for people. */
+export class BenchError extends Error {}
+
+/** The core of the measured process, and the core of all others. */
+export const MEASURED_CORE = 0;
+export const OTHER_CORE = 1;
+
+const IS_COMPILED = !import.meta.url.endsWith(".ts");
+const REQUEST_TIMEOUT_MS = 180_000;
+const STOP_TIMEOUT_MS = 5_000;
+const KEPT_ERROR_CHARACTERS = 2_000;
+
+/** Why processes are not pinned to cores, or nothing where they are. */
+export function pinningObstacle(): string | undefined {
+	if (availableParallelism() < 2) return "this machine has one core";
+	if (spawnSync("taskset", ["--version"]).status !== 0) return "taskset (of util-linux) is missing";
+	const refused = [MEASURED_CORE, OTHER_CORE].filter(
+		(core) => spawnSync("taskset", ["-c", String(core), "true"]).status !== 0,
+	);
+	return refused.length > 0 ? `core ${refused[0]} may not be used` : undefined;
+}
+
+interface Answer {
+	readonly result?: unknown;
+	readonly error?: string;
+}
+
+/** What a child is started as. */
+export interface ChildOptions {
+	/** The program below this folder, without its extension. */
+	readonly program: string;
+	readonly parameter?: unknown;
+	/** A core of this machine; none for unpinned. */
+	readonly core: number | undefined;
+	readonly env?: Readonly<Record<string, string>>;
+}
+
+const running = new Set<Child>();
+
+/** Ends all children, for a run that cannot go on. */
+export async function stopAll(): Promise<void> {
+	await Promise.all([...running].map((child) => child.stop()));
+}
+
+/** A child process that answers one request at a time. */
+export class Child {
+	readonly name: string;
+	readonly pid: number;
+	readonly #process: ChildProcess;
+	#errors = "";
+	#isStopping = false;
+	#ended: string | undefined;
+	#settle: ((answer: Answer) => void) | undefined;
+
+	constructor(name: string, { program, parameter, core, env }: ChildOptions) {
+		this.name = name;
+		const file = fileURLToPath(new URL(`./${program}.${IS_COMPILED ? "js" : "ts"}`, import.meta.url));
+		const loader = IS_COMPILED ? [] : ["--import=tsx"];
+		const command = [process.execPath, "--expose-gc", ...loader, file];
+		if (parameter !== undefined) command.push(JSON.stringify(parameter));
+		if (core !== undefined) command.unshift("taskset", "-c", String(core));
+		const [first = process.execPath, ...others] = command;
+		this.#process = spawn(first, others, {
+			env: { ...process.env, ...env },
+			stdio: ["ignore", "ignore", "pipe", "ipc"],
+		});
+		this.pid = this.#process.pid ?? 0;
+		running.add(this);
+		this.#process.stderr?.on("data", (text: Buffer) => {
+			this.#errors = (this.#errors + text.toString()).slice(-KEPT_ERROR_CHARACTERS);
+		});
+		this.#process.on("message", (answer) => this.#settle?.(answer as Answer));
+		this.#process.on("error", (error) => this.#lost(error.message));
+		this.#process.on("exit", (code, signal) => this.#lost(`it ended with ${signal ?? `code ${code}`}`));
+	}
+
+	/** Waits for the child's first answer. */
+	started(): Promise<unknown> {
+		return this.#answer("start");
+	}
+
+	/** Asks, and waits for the answer. @throws BenchError when the child fails, ends, or is silent for too long. */
+	ask(request: { readonly kind: string }): Promise<unknown> {
+		const answer = this.#answer(request.kind);
+		if (this.#ended === undefined) this.#process.send(request);
+		return answer;
+	}
+
+	/** Ends the process and waits until it is gone. */
+	async stop(): Promise<void> {
+		this.#isStopping = true;
+		const { exitCode, signalCode } = this.#process;
+		if (exitCode !== null || signalCode !== null || this.pid === 0) return;
+		const gone = new Promise((resolve) => this.#process.once("exit", resolve));
+		this.#process.kill("SIGTERM");
+		const timer = setTimeout(() => this.#process.kill("SIGKILL"), STOP_TIMEOUT_MS);
+		await gone;
+		clearTimeout(timer);
+	}
+
+	#lost(how: string): void {
+		running.delete(this);
+		if (this.#isStopping) return;
+		this.#ended ??= how;
+		this.#settle?.({ error: how });
+	}
+
+	#answer(what: string): Promise<unknown> {
+		return new Promise((resolve, reject) => {
+			const settle = ({ result, error }: Answer): void => {
+				clearTimeout(timer);
+				this.#settle = undefined;
+				if (error === undefined) resolve(result);
+				else reject(new BenchError(`the ${this.name} failed at "${what}": ${error}${this.#trace()}`));
+			};
+			const timer = setTimeout(
+				() => settle({ error: `no answer for ${REQUEST_TIMEOUT_MS / 1000} s` }),
+				REQUEST_TIMEOUT_MS,
+			);
+			this.#settle = settle;
+			if (this.#ended !== undefined) settle({ error: this.#ended });
+		});
+	}
+
+	/** The last thing that it said on stderr. */
+	#trace(): string {
+		const lines = this.#errors.split("\n").filter((line) => line.trim() !== "");
+		const telling = lines.findLast((line) => /error/i.test(line)) ?? lines.at(-1);
+		return telling === undefined ? "" : ` (${telling.trim()})`;
+	}
+}

@@ -1,0 +1,88 @@
+// npm run bench: measures, prints, and with --write puts the tables into docs/benchmarks.md.
+import { writeFileSync } from "node:fs";
+import { BenchError, stopAll } from "./children.js";
+import { echoTrials } from "./echo.js";
+import { fanOutTrials } from "./fan-out.js";
+import { measureIdle } from "./idle.js";
+import { measureLinks } from "./link.js";
+import { loadAverage, machineLines } from "./machine.js";
+import { idleTable, linkTable, markdown, trialTable } from "./report.js";
+import { parseSettings, type Question, type Settings, type Sizes } from "./settings.js";
+import { runTrials } from "./trial.js";
+
+const OUTPUT = "docs/benchmarks.md";
+
+const HOW = `Messages per CPU-second of the measured process (user and system time of all its threads; a message is one in and one out, or one
+delivery): medians of all rounds, with the least and the most in parentheses. The rows of a table are measured in turn, round by round.
+A figure counts only where the measured process was busy for 85% of the time that it had its core; else the note says which side was
+full. "Others had its core" is work of somebody else on this machine. Compare ratios to the bare \`ws\` rows: absolute figures drift.
+Every answer was counted, and none was missing.`;
+
+type Say = (line: string) => void;
+
+interface Section {
+	readonly title: string;
+	measure(sizes: Sizes, say: Say): Promise<string>;
+}
+
+const SECTIONS: Readonly<Record<Question, Section>> = {
+	echo: {
+		title: "Echo: 150-byte messages",
+		measure: async (sizes, say) =>
+			markdown(trialTable(await runTrials(echoTrials(sizes), sizes, say), "messages")),
+	},
+	"fan-out": {
+		title: "Fan-out of 200-byte messages",
+		measure: async (sizes, say) =>
+			markdown(trialTable(await runTrials(fanOutTrials(sizes), sizes, say), "deliveries")),
+	},
+	link: {
+		title: "Bytes on the links",
+		measure: async (sizes) => markdown(linkTable(await measureLinks(sizes))),
+	},
+	idle: {
+		title: "Idle clients",
+		measure: async (sizes, say) => markdown(idleTable(await measureIdle(sizes, say))),
+	},
+};
+
+function print(text: string): void {
+	process.stdout.write(`${text}\n`);
+}
+
+function progress(line: string): void {
+	if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K${line}`);
+}
+
+async function run({ questions, sizes, mode, isWriting }: Settings): Promise<void> {
+	const parts: string[] = [];
+	const add = (text: string): void => {
+		parts.push(text);
+		print(`${text}\n`);
+	};
+	add("# Benchmarks");
+	add([...machineLines(), `Load average before: ${loadAverage()}; ${mode} run.`].join("\n"));
+	add(HOW);
+	for (const question of questions) {
+		const { title, measure } = SECTIONS[question];
+		const table = await measure(sizes, progress);
+		progress("");
+		add(`## ${title}`);
+		add(table);
+	}
+	if (!isWriting) return;
+	writeFileSync(OUTPUT, `${parts.join("\n\n")}\n`);
+	print(`written to ${OUTPUT}`);
+}
+
+try {
+	const settings = parseSettings(process.argv.slice(2));
+	if (process.platform !== "linux") throw new BenchError("CPU time is read from /proc: Linux is needed.");
+	await run(settings);
+} catch (error) {
+	if (!(error instanceof BenchError)) throw error;
+	process.stderr.write(`trunkline bench: ${error.message}\n`);
+	process.exitCode = 1;
+} finally {
+	await stopAll();
+}

@@ -1,0 +1,78 @@
+import { BenchError } from "./children.js";
+
+/** How much is measured. */
+export interface Sizes {
+	readonly rounds: number;
+	/** Before the first round of a row; what is not compiled yet measures nothing. */
+	readonly warmUpMs: number;
+	/** Before each round. */
+	readonly settleMs: number;
+	readonly windowMs: number;
+	readonly echoClients: number;
+	/** Messages of a client that wait for their answer, and publishes in one turn; a set of rows each. */
+	readonly outstanding: readonly number[];
+	readonly fanOutClients: readonly number[];
+	readonly idleClients: number;
+	/** How long idle clients stay before memory is read. */
+	readonly idleSettleMs: number;
+	readonly idleRounds: number;
+	/** How many of the cases of idle clients, the last ones. */
+	readonly idleCases: number;
+}
+
+const FULL: Sizes = {
+	...{ rounds: 5, warmUpMs: 3_000, settleMs: 500, windowMs: 1_500 },
+	...{
+		outstanding: [1, 8],
+		echoClients: 200,
+		fanOutClients: [500, 1_000],
+		idleClients: 2_000,
+		idleSettleMs: 5_000,
+		idleRounds: 3,
+		idleCases: Number.POSITIVE_INFINITY,
+	},
+};
+
+const QUICK: Sizes = {
+	...FULL,
+	...{ rounds: 3, warmUpMs: 1_500, settleMs: 200, windowMs: 700, fanOutClients: [1_000] },
+	...{ idleSettleMs: 1_000, idleRounds: 1 },
+};
+
+/** Proves that everything works and measures nothing. */
+const SMOKE: Sizes = {
+	...{ rounds: 1, warmUpMs: 20, settleMs: 10, windowMs: 50, idleSettleMs: 10, idleRounds: 1 },
+	...{ outstanding: [2], echoClients: 10, fanOutClients: [20], idleClients: 50, idleCases: 1 },
+};
+
+/** The questions, in the order in which they are answered. */
+export const QUESTIONS = ["echo", "fan-out", "link", "idle"] as const;
+export type Question = (typeof QUESTIONS)[number];
+
+/** What the command line asks for. */
+export interface Settings {
+	readonly sizes: Sizes;
+	readonly mode: "full" | "quick" | "smoke";
+	readonly questions: readonly Question[];
+	readonly isWriting: boolean;
+}
+
+/** What to type, for people who typed something else. */
+export const USAGE = `npm run bench [-- [--quick | --smoke] [--write] [${QUESTIONS.join(" ")}]]`;
+
+/** Reads the command line. @throws BenchError for what is not known. */
+export function parseSettings(parameters: readonly string[]): Settings {
+	const names = parameters.filter((parameter) => !parameter.startsWith("--"));
+	const unknown = [
+		...parameters.filter(
+			(name) => name.startsWith("--") && !["--quick", "--smoke", "--write"].includes(name),
+		),
+		...names.filter((name) => !QUESTIONS.some((question) => question === name)),
+	];
+	if (unknown.length > 0) throw new BenchError(`unknown parameter "${unknown[0]}". Usage: ${USAGE}`);
+	const mode = parameters.includes("--smoke") ? "smoke" : parameters.includes("--quick") ? "quick" : "full";
+	const questions = names.length === 0 ? QUESTIONS : QUESTIONS.filter((question) => names.includes(question));
+	const isWriting = parameters.includes("--write");
+	if (isWriting && mode === "smoke") throw new BenchError("--smoke measures nothing that could be written");
+	return { mode, questions, isWriting, sizes: { full: FULL, quick: QUICK, smoke: SMOKE }[mode] };
+}

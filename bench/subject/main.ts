@@ -1,0 +1,109 @@
+// A server under test: a process of its own, told what to be by its first parameter, asked by messages of its parent.
+import { WebSocketServer } from "ws";
+import { createViewModelHub, MulticastViewModel, ViewModel } from "../../lib/dotnetify/index.js";
+import { acceptLinks, type ForwardingOptions, useForwarding } from "../../lib/forwarding/index.js";
+import { createHub, createServer, type InvocationContext } from "../../lib/index.js";
+import { HUB_PATH, type ProxyRole, type SubjectRole, VIEW_MODEL_PATH } from "./role.js";
+
+const HOST = "127.0.0.1";
+const GROUP = "everybody";
+/** Long enough that no ping comes during a measurement: every message that the load counts is an answer. */
+const KEEP_ALIVE_INTERVAL_MS = 600_000;
+const LISTEN_BACKLOG = 4096;
+
+/** One property is written, another one that depends on it comes back. */
+class Echo extends ViewModel {
+	Text = "";
+
+	get Answer(): string {
+		return this.Text;
+	}
+}
+
+/** One text that everybody sees. */
+class Board extends MulticastViewModel {
+	Text = "";
+
+	/** Shows another text. */
+	Show(text: string): void {
+		this.Text = text;
+		this.pushUpdates();
+	}
+}
+
+type Answers = { Response_VM(response: readonly [vmId: string, data: string]): void };
+type Context = InvocationContext<Answers>;
+
+function secrets(): string[] {
+	const { LINK_SECRET } = process.env;
+	return LINK_SECRET === undefined ? [] : [LINK_SECRET];
+}
+
+/** The same methods as what the servers of other makers are measured with. `Response_VM` is what crosses every link. */
+const methods = {
+	echo: (_ctx: Context, text: string) => text,
+	answer: (ctx: Context, text: string) => ctx.clients.caller.send("Response_VM", ["Echo", text]),
+	join: (ctx: Context) => ctx.groups.add(ctx.connectionId, GROUP),
+	toAll: (ctx: Context, text: string) => ctx.clients.all.send("Response_VM", ["Board", text]),
+	toGroup: (ctx: Context, text: string) => ctx.clients.group(GROUP).send("Response_VM", ["Board", text]),
+};
+
+async function startAppServer(): Promise<number> {
+	const settings = { keepAliveIntervalMs: KEEP_ALIVE_INTERVAL_MS };
+	const hub = createHub<Answers>()({ ...settings, methods });
+	const viewModels = createViewModelHub({ ...settings, viewModels: { Echo, Board } });
+	for (const each of [hub, viewModels]) each.use(acceptLinks({ secrets: secrets() }));
+	const server = createServer().map(HUB_PATH, hub).map(VIEW_MODEL_PATH, viewModels);
+	return (await server.listen(0, HOST)).port;
+}
+
+async function startProxy({ appServer, useMessagePack }: ProxyRole): Promise<number> {
+	const options: ForwardingOptions = { secret: secrets()[0], useMessagePack };
+	const [hub, viewModels] = [proxyHub(), proxyHub()];
+	hub.use(useForwarding(appServer, options));
+	viewModels.use(useForwarding(appServer, options));
+	const server = createServer().map(HUB_PATH, hub).map(VIEW_MODEL_PATH, viewModels);
+	return (await server.listen(0, HOST)).port;
+}
+
+function proxyHub(): ReturnType<typeof createViewModelHub> {
+	return createViewModelHub({ keepAliveIntervalMs: KEEP_ALIVE_INTERVAL_MS });
+}
+
+/** What a WebSocket server costs that does nothing else. A first byte of "!" asks for a copy to everybody. */
+function startBare(isParsing: boolean): Promise<number> {
+	const server = new WebSocketServer({ host: HOST, port: 0, backlog: LISTEN_BACKLOG });
+	server.on("connection", (socket) => {
+		socket.on("message", (data: Buffer, isBinary) => {
+			if (data[0] === 0x21) for (const each of server.clients) each.send(data, { binary: isBinary });
+			else socket.send(isParsing ? reparsed(data) : data, { binary: isBinary });
+		});
+	});
+	return new Promise((resolve, reject) => {
+		server.once("error", reject);
+		server.once("listening", () => resolve((server.address() as { port: number }).port));
+	});
+}
+
+function reparsed(data: Buffer): string {
+	return `${JSON.stringify(JSON.parse(data.toString().slice(0, -1)))}\u001e`;
+}
+
+function start(subject: SubjectRole): Promise<number> {
+	switch (subject.role) {
+		case "app-server":
+			return startAppServer();
+		case "proxy":
+			return startProxy(subject);
+		default:
+			return startBare(subject.role === "ws-json");
+	}
+}
+
+process.on("disconnect", () => process.exit());
+// The one thing that it is asked for.
+process.on("message", () => {
+	globalThis.gc?.();
+	process.send?.({ result: null });
+});
+process.send?.({ result: await start(JSON.parse(process.argv[2] ?? "{}") as SubjectRole) });

@@ -1,0 +1,65 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+
+const isCompiled = !import.meta.url.endsWith(".ts");
+const main = fileURLToPath(new URL(`../../bench/run.${isCompiled ? "js" : "ts"}`, import.meta.url));
+
+async function textOf(stream: NodeJS.ReadableStream): Promise<string> {
+	let text = "";
+	for await (const chunk of stream) text += String(chunk);
+	return text;
+}
+
+async function bench(...parameters: string[]): Promise<{ code: unknown; out: string; err: string }> {
+	const loader = isCompiled ? [] : ["--import=tsx"];
+	const child = spawn(process.execPath, [...loader, main, ...parameters], {
+		stdio: ["ignore", "pipe", "pipe"],
+	});
+	const [[code], out, err] = await Promise.all([
+		once(child, "exit"),
+		textOf(child.stdout),
+		textOf(child.stderr),
+	]);
+	return { code, out, err };
+}
+
+function rowsOf(table: string): string[][] {
+	return table
+		.split("\n")
+		.filter((line) => line.startsWith("| ") && !line.startsWith("| -"))
+		.slice(1)
+		.map((line) => line.split("|").map((cell) => cell.trim()));
+}
+
+describe("bench/run", function () {
+	this.timeout(60_000);
+
+	before(function () {
+		if (process.platform === "linux") return;
+		console.log("      the benchmark needs Linux: its test is skipped");
+		this.skip();
+	});
+
+	it("answers each question, with every message answered and bytes on the link in both directions", async () => {
+		const { code, out, err } = await bench("--smoke");
+		assert.equal(err, "");
+		assert.equal(code, 0);
+		const [, echo = "", fanOut = "", link = "", idle = ""] = out.split(/^## .*$/m);
+		assert.equal(rowsOf(echo).length, 18);
+		assert.equal(rowsOf(fanOut).length, 10);
+		assert.equal(rowsOf(link).length, 11);
+		assert.equal(rowsOf(idle).length, 1);
+		for (const [, name, to, from] of rowsOf(link)) {
+			assert.ok(Number(to) > 150, `${name}: ${to} bytes to the app server`);
+			assert.ok(Number(from) > 50, `${name}: ${from} bytes from the app server`);
+		}
+	});
+
+	it("refuses a parameter that it does not know in one line", async () => {
+		const { code, err } = await bench("--fast");
+		assert.equal(code, 1);
+		assert.match(err, /^trunkline bench: unknown parameter "--fast"\. Usage: [^\n]*\n$/);
+	});
+});
