@@ -66,16 +66,20 @@ export class Children extends EventEmitter<{ lost: [LostChild] }> {
 		child.once("exit", (code, signal) => this.#onEnd(child, howItEnded(code, signal)));
 	}
 
-	/** Asks every child to end, the last one started first; kills what has not ended in time. */
+	/**
+	 * Asks the children to end, the last one started first, each when the one before is gone: a proxy that outlives its
+	 * app server would complain about it. Kills what has not ended in time.
+	 */
 	async stop(): Promise<void> {
 		this.#isStopping = true;
-		const running = [...this.#running.keys()].reverse();
-		const ended = running.map((child) => once(child, "exit").catch(() => undefined));
-		for (const child of running) child.kill("SIGTERM");
 		const timer = setTimeout(() => {
 			for (const child of this.#running.keys()) child.kill("SIGKILL");
 		}, STOP_TIMEOUT_MS);
-		await Promise.all(ended);
+		for (const child of [...this.#running.keys()].reverse()) {
+			const ended = once(child, "exit").catch(() => undefined);
+			child.kill("SIGTERM");
+			await ended;
+		}
 		clearTimeout(timer);
 	}
 

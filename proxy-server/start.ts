@@ -38,13 +38,14 @@ async function planLayout(port: number): Promise<Layout> {
 		taken.add(chosen);
 		return chosen;
 	};
-	const first = port === 0 ? DEFAULT_FRONT_PORT : port;
+	// With any port for the front, any will do for the others.
+	const after = (offset: number): number => (port === 0 ? 0 : port + offset);
 	return {
 		frontPort: port,
-		appServer: { name: "app", port: await choose(first + 1) },
+		appServer: { name: "app", port: await choose(after(1)) },
 		proxies: [
-			{ name: "p1", port: await choose(first + 2) },
-			{ name: "p2", port: await choose(first + 3) },
+			{ name: "p1", port: await choose(after(2)) },
+			{ name: "p2", port: await choose(after(3)) },
 		],
 	};
 }

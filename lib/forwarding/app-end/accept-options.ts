@@ -56,7 +56,7 @@ export interface ResolvedAcceptLinksOptions {
 /** Checks the options and applies the defaults. @throws TrunklineError ERR_OPTION */
 export function resolveAcceptLinksOptions(options: AcceptLinksOptions): ResolvedAcceptLinksOptions {
 	return Object.freeze({
-		secrets: (options.secrets ?? []).map((secret) => secretOption("secrets", secret ?? "")),
+		secrets: (options.secrets ?? []).map(checkSecret),
 		trusts: compileRanges(options.trusted ?? []),
 		maxLinkMessageBytes: countOption(
 			"maxLinkMessageBytes",
@@ -73,6 +73,14 @@ export function resolveAcceptLinksOptions(options: AcceptLinksOptions): Resolved
 		maxInboxTotal: countOption("maxInboxTotal", options.maxInboxTotal, DEFAULT_MAX_INBOX_TOTAL),
 		maxHeldMessages: countOption("maxHeldMessages", options.maxHeldMessages, DEFAULT_MAX_HELD_MESSAGES),
 	});
+}
+
+function checkSecret(secret: string | undefined, at: number): string {
+	if (secret !== undefined) return secretOption(`secrets[${at}]`, secret);
+	throw new TrunklineError(
+		"ERR_OPTION",
+		`Option "secrets[${at}]" is undefined: is the environment variable set that it comes from?`,
+	);
 }
 
 function compileRanges(ranges: readonly string[]): (address: string) => boolean {
