@@ -190,16 +190,20 @@ export function writeInvokeArguments(
 }
 
 /**
- * Checks the arguments of `Invoke` as they came. Metadata may be missing or null, and arguments null.
+ * Checks the arguments of `Invoke` as they came. Metadata may be missing or null, and arguments null. `readContext`
+ * stands in for {@link parseForwardedContext} where a context that was read before is remembered by its text.
  * @throws TrunklineError ERR_LINK_PROTOCOL
  */
-export function parseInvokeArguments(args: readonly unknown[]): ForwardedCall {
+export function parseInvokeArguments(
+	args: readonly unknown[],
+	readContext: (text: unknown) => ForwardedContext = parseForwardedContext,
+): ForwardedCall {
 	if (args.length < 2 || args.length > 3) throw refuse("Invoke takes a method, its arguments and metadata");
 	const metadata = optional(args[2], "the metadata of Invoke", asFields) ?? null;
 	return {
 		method: asText(args[0], "the method of Invoke"),
 		args: optional(args[1], "the arguments of Invoke", asArray) ?? [],
-		context: optional(metadata?.[CONTEXT_KEY], CONTEXT_KEY, parseForwardedContext),
+		context: optional(metadata?.[CONTEXT_KEY], CONTEXT_KEY, readContext),
 		metadata,
 	};
 }

@@ -59,7 +59,7 @@ export class LinkEnd implements ChannelHandler {
 			this.#answer(message.invocationId, text);
 			return;
 		}
-		const call = parseInvokeArguments(message.arguments.values);
+		const call = parseInvokeArguments(message.arguments.values, (text) => this.#proxies.contextOf(text));
 		if (!call.context) {
 			this.#hub.report({ code: "ERR_LINK_PROTOCOL", reason: "An Invoke named no client." });
 			this.#answer(message.invocationId, INVOKE_FAILED);

@@ -1,5 +1,11 @@
 import type { ClientConnection, Hub, MessageChannel } from "../../hub/index.js";
-import { CONTEXT_KEY, type ForwardedContext, HubTarget, MessageType } from "../../protocols/index.js";
+import {
+	CONTEXT_KEY,
+	type ForwardedContext,
+	HubTarget,
+	MessageType,
+	parseForwardedContext,
+} from "../../protocols/index.js";
 import { requestOf } from "../client-context.js";
 import { LINK_PROTOCOL_NAME } from "../link-terms.js";
 import type { ResolvedAcceptLinksOptions } from "./accept-options.js";
@@ -13,6 +19,8 @@ export const INVOKE_FAILED: string = `Failed to invoke '${HubTarget.Invoke}' due
 /** A forwarded client: its connection in the hub, its wire, and its messages in the order in which they came. */
 export interface ForwardedClient {
 	readonly connection: ClientConnection;
+	/** What it was opened with, as it came. */
+	readonly contextText: unknown;
 	readonly wire: VirtualWire;
 	readonly inbox: Inbox;
 	readonly peer: ProxyPeer;
@@ -24,6 +32,8 @@ export class Proxies {
 	readonly #hub: Hub;
 	readonly #peers = new Map<string, ProxyPeer>();
 	readonly #clients = new Map<string, ForwardedClient>();
+	/** What the clients here were opened with, by its text: our proxies send the same with every message. */
+	readonly #contexts = new Map<unknown, ForwardedContext>();
 	#waiting = 0;
 
 	constructor(hub: Hub, options: ResolvedAcceptLinksOptions) {
@@ -45,6 +55,11 @@ export class Proxies {
 		return peer;
 	}
 
+	/** Reads a context, or remembers it. @throws TrunklineError ERR_LINK_PROTOCOL */
+	contextOf(text: unknown): ForwardedContext {
+		return this.#contexts.get(text) ?? parseForwardedContext(text);
+	}
+
 	get(connectionId: string): ForwardedClient | undefined {
 		return this.#clients.get(connectionId);
 	}
@@ -62,9 +77,10 @@ export class Proxies {
 		// Ids are made by proxies at random: one that is another proxy's, or a direct client's, is not to be had twice.
 		if (known) return known.peer === this.#peers.get(context.hubId) ? known : undefined;
 		if (this.#hub.lifetime.get(context.connectionId)) return undefined;
-		const client = this.#open(context, channel);
+		const client = this.#open(context, contextText, channel);
 		// In a chain, the next hop nests it as dotNetify does.
 		client.connection.items.set(CONTEXT_KEY, contextText);
+		this.#contexts.set(contextText, context);
 		return client;
 	}
 
@@ -73,7 +89,7 @@ export class Proxies {
 		for (const peer of this.#peers.values()) peer.dispose();
 	}
 
-	#open(context: ForwardedContext, channel: MessageChannel): ForwardedClient {
+	#open(context: ForwardedContext, contextText: unknown, channel: MessageChannel): ForwardedClient {
 		const { connectionId, user } = context;
 		const peer = this.peer(context.hubId);
 		const wire = new VirtualWire(peer, this.#hub, connectionId);
@@ -82,15 +98,16 @@ export class Proxies {
 		const inbox = new Inbox(connection, (by) => {
 			this.#waiting += by;
 		});
-		const client: ForwardedClient = { connection, wire, inbox, peer };
+		const client: ForwardedClient = { connection, contextText, wire, inbox, peer };
 		this.#clients.set(connectionId, client);
 		peer.clients.set(connectionId, connection);
 		connection.aborted.addEventListener("abort", () => this.#forget(client), { once: true });
 		return client;
 	}
 
-	#forget({ connection, wire, inbox, peer }: ForwardedClient): void {
+	#forget({ connection, contextText, wire, inbox, peer }: ForwardedClient): void {
 		const { connectionId } = connection;
+		this.#contexts.delete(contextText);
 		this.#clients.delete(connectionId);
 		peer.clients.delete(connectionId);
 		for (const dropped of inbox.clear()) {

@@ -17,6 +17,7 @@ import { messageOf, TrunklineError } from "../../errors/index.js";
 import { HubTarget } from "../../protocols/index.js";
 import { LINK_HEADER, writeProof } from "../link-proof.js";
 import { PROOF_REFUSED } from "../link-terms.js";
+import { LinkSocket, type LinkSocketOwner } from "./link-socket.js";
 
 /** How often a link shows that it is alive, in milliseconds. */
 const KEEP_ALIVE_MS = 5_000;
@@ -202,24 +203,18 @@ export class Link implements MessageLink {
 	}
 
 	/** The client makes its socket by `new`; ours is of ws 8, without compression, and remembered so that it can be cut. */
-	#socketClass(): new (address: string, protocols?: string[], options?: object) => WebSocket {
-		const remember = (socket: WebSocket): void => {
-			this.#socket = socket;
-			if (this.#isClosed) setImmediate(() => socket.terminate());
+	#socketClass(): new (address: string, protocols: undefined, options: object) => WebSocket {
+		const owner: LinkSocketOwner = {
+			connectTimeoutMs: this.#settings.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS,
+			opened: (socket) => {
+				this.#socket = socket;
+				if (this.#isClosed) setImmediate(() => socket.terminate());
+			},
+			ending: (socket) => this.#onEnding(socket),
 		};
-		const ending = (socket: WebSocket): void => this.#onEnding(socket);
-		const handshakeTimeout = this.#settings.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS;
-		return class LinkSocket extends WebSocket {
-			constructor(address: string, protocols?: string[], options?: object) {
-				super(address, protocols, { ...options, perMessageDeflate: false, handshakeTimeout });
-				remember(this);
-				this.once("upgrade", ({ socket }) => socket.once("end", () => ending(this)));
-			}
-
-			/** Also what ws itself calls when the peer begins to close. */
-			override close(code?: number, data?: string | Buffer): void {
-				super.close(code, data);
-				ending(this);
+		return class extends LinkSocket {
+			constructor(address: string, _protocols: undefined, options: object) {
+				super(address, options, owner);
 			}
 		};
 	}
