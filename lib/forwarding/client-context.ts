@@ -20,6 +20,11 @@ const HOP_BY_HOP = new Set([
 	"sec-websocket-protocol",
 	"trunkline-link",
 ]);
+/** What a client's headers may be long, as JSON: they are written with every message of it. */
+const MAX_HEADERS_LENGTH = 8 * 1024;
+const MAX_VIA_LENGTH = 512;
+/** Written by ourselves, whatever the client sent. */
+const OURS = new Set(["via", "x-forwarded-proto", "x-forwarded-host"]);
 /** Once we have authenticated the client, what it proved itself with stays here. */
 const CREDENTIALS = new Set(["cookie", "authorization"]);
 
@@ -63,16 +68,22 @@ function forwardedHeaders(
 ): Record<string, readonly string[]> {
 	const forwarded: Record<string, readonly string[]> = {};
 	// Connection names further headers that are for this hop only.
-	const named = new Set((request.headers.connection ?? "").toLowerCase().split(/\s*,\s*/));
+	const named = new Set(
+		(request.headers.connection ?? "").split(",").map((name) => name.trim().toLowerCase()),
+	);
 	const stays = (name: string): boolean =>
 		HOP_BY_HOP.has(name) || named.has(name) || (isAuthenticated && CREDENTIALS.has(name));
+	let left = MAX_HEADERS_LENGTH;
 	for (const [name, value] of Object.entries(request.headers)) {
-		if (value === undefined || stays(name)) continue;
-		forwarded[wireName(name)] = typeof value === "string" ? [value] : value;
+		if (value === undefined || stays(name) || OURS.has(name)) continue;
+		const values = typeof value === "string" ? [value] : value;
+		left -= name.length + JSON.stringify(values).length;
+		if (left >= 0) forwarded[wireName(name)] = values;
 	}
+	const via = request.headers.via?.slice(0, MAX_VIA_LENGTH);
 	return {
 		...forwarded,
-		Via: [...(request.headers.via === undefined ? [] : [request.headers.via]), `1.1 ${serverId}`],
+		Via: [...(via === undefined ? [] : [via]), `1.1 ${serverId}`],
 		"X-Forwarded-Proto": [request.protocol],
 		"X-Forwarded-Host": [request.host],
 	};

@@ -19,7 +19,8 @@ describe("forwarding/options", () => {
 				ordered: true,
 			},
 			...{ maxQueuedPerClient: 1_000, maxQueued: 10_000, maxQueuedBytes: 67_108_864, maxWaitMs: 30_000 },
-			...{ maxLinkMessageBytes: 1_048_576, maxUnconfirmedPerClient: 100, maxUnconfirmedBytes: 8_388_608 },
+			...{ maxLinkMessageBytes: 1_048_576, maxUnconfirmedPerClient: 100, maxUnconfirmedBytes: 67_108_864 },
+			...{ maxUnconfirmedBytesPerClient: 262_144, maxRetainedBytes: 67_108_864 },
 			...{ reconnect: {}, flushTimeoutMs: 2_000 },
 		});
 	});

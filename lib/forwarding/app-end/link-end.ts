@@ -127,11 +127,18 @@ export class LinkEnd implements ChannelHandler {
 			this.#answer(invocationId);
 			return;
 		}
-		client.inbox.whenEmpty(() => {
+		let isEnded = false;
+		const end = (): void => {
+			if (isEnded) return;
+			isEnded = true;
+			late.cancel();
 			// Whatever still runs was delivered; its answer would find nobody.
 			client.wire.settle();
 			void client.connection.ended({ kind: "closed" }).then(() => this.#answer(invocationId));
-		});
+		};
+		// A method that never returns must not keep its client for ever.
+		const late = this.#hub.clock.schedule(this.#hub.options.listenerTimeoutMs, end);
+		client.inbox.whenEmpty(end);
 	}
 
 	#answer(invocationId: string | undefined, error?: string): void {

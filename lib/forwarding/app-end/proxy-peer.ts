@@ -47,6 +47,7 @@ export class ProxyPeer implements Carrier {
 	attach(channel: MessageChannel): void {
 		if (this.#channels.has(channel)) return;
 		this.#channels.add(channel);
+		if (this.#channels.size === 1) this.#hub.log.info(this.#description(channel), "A proxy has a link here.");
 		this.#grace?.cancel();
 		this.#grace = undefined;
 		this.#release((held) => channel.send(held));
@@ -55,7 +56,12 @@ export class ProxyPeer implements Carrier {
 	detach(channel: MessageChannel): void {
 		if (!this.#channels.delete(channel) || this.#channels.size > 0) return;
 		const { proxyGraceMs } = this.#options;
+		this.#hub.log.info({ ...this.#description(channel), proxyGraceMs }, "A proxy has no link here any more.");
 		this.#grace = this.#hub.clock.schedule(proxyGraceMs, () => this.#end());
+	}
+
+	#description(channel: MessageChannel): object {
+		return { hubId: this.hubId, remoteAddress: channel.request.remoteAddress, clients: this.clients.size };
 	}
 
 	/** Sends a message to one of its clients. */

@@ -23,6 +23,8 @@ export interface ForwardedMessage {
 	readonly completer: Completer | undefined;
 	/** Whether the caller hears of a failure: not for a copy that somebody else answers. */
 	readonly isCopy: boolean;
+	/** A request that the proxy makes again by itself; nobody waits for it, and it is tried until it succeeds. */
+	readonly isReplay?: boolean | undefined;
 }
 
 /** Why a message was not delivered. */

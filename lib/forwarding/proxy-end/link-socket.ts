@@ -12,6 +12,8 @@ export interface LinkSocketOwner {
 	opened(socket: LinkSocket): void;
 	/** The socket takes no more messages, though it can take long to close. */
 	ending(socket: LinkSocket): void;
+	/** Why it could not be opened, or broke. */
+	failed(error: Error): void;
 }
 
 /**
@@ -31,12 +33,17 @@ export class LinkSocket extends WebSocket {
 		});
 		this.#owner = owner;
 		owner.opened(this);
+		this.on("error", (error) => owner.failed(error));
 		this.once("upgrade", ({ socket }) => socket.once("end", () => owner.ending(this)));
 	}
 
+	/** SignalR's client joins what it has queued, so `data` can be of any size: no frame is larger than a peer takes. */
 	override send(data: Payload): void {
-		const bytes = typeof data === "string" ? data.length : data.byteLength;
-		// A large message keeps a frame of its own: joined to others it could be more than the peer takes.
+		for (const piece of pieces(data)) this.#gather(piece);
+	}
+
+	#gather(data: Payload): void {
+		const bytes = sizeOf(data);
 		if (this.#bytes + bytes > GATHER_BYTES) this.#flush();
 		if (this.#gathered.length === 0) setImmediate(() => this.#flush());
 		this.#gathered.push(data);
@@ -64,6 +71,26 @@ export class LinkSocket extends WebSocket {
 			from = end;
 		}
 	}
+}
+
+function sizeOf(data: Payload): number {
+	return typeof data === "string" ? data.length : data.byteLength;
+}
+
+/** Cuts what is too large for one frame; a message may span frames, but a text frame not half a character. */
+function* pieces(data: Payload): Iterable<Payload> {
+	for (let from = 0; from < sizeOf(data); ) {
+		let end = from + GATHER_BYTES;
+		if (typeof data === "string") {
+			if (isHighSurrogate(data.charCodeAt(end - 1))) end--;
+			yield data.slice(from, end);
+		} else yield data.slice(from, end);
+		from = end;
+	}
+}
+
+function isHighSurrogate(code: number): boolean {
+	return code >= 0xd800 && code <= 0xdbff;
 }
 
 function joined(run: readonly Payload[]): string | Buffer {

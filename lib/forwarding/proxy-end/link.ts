@@ -81,6 +81,7 @@ export class Link implements MessageLink {
 	readonly #protocol: IHubProtocol;
 	#connection: HubConnection | undefined;
 	#socket: WebSocket | undefined;
+	#socketError: Error | undefined;
 	#timer: Timer | undefined;
 	#connecting: Promise<void> | undefined;
 	#state: "connecting" | "up" | "ending" | "closed" = "connecting";
@@ -171,8 +172,10 @@ export class Link implements MessageLink {
 		const attempt = this.#backoff.attempt;
 		// Said at once and then now and then: an app server that stays away must not fill the disk.
 		const level = attempt === 1 || attempt % 12 === 0 ? log.warn : log.debug;
-		const reason = messageOf(cause);
-		const isRefused = reason.includes(PROOF_REFUSED);
+		const isRefused = messageOf(cause).includes(PROOF_REFUSED);
+		// SignalR's own text says no more than that it did not work.
+		const reason = this.#socketError?.message ?? messageOf(cause);
+		this.#socketError = undefined;
 		level.call(log, { url, attempt, reason }, isRefused ? REFUSED : UNREACHABLE);
 		this.#plan();
 	}
@@ -211,6 +214,9 @@ export class Link implements MessageLink {
 				if (this.#isClosed) setImmediate(() => socket.terminate());
 			},
 			ending: (socket) => this.#onEnding(socket),
+			failed: (error) => {
+				this.#socketError = error;
+			},
 		};
 		return class extends LinkSocket {
 			constructor(address: string, _protocols: undefined, options: object) {
@@ -239,7 +245,10 @@ export class Link implements MessageLink {
 		if (this.#isClosed) return;
 		this.#state = "connecting";
 		const { url, log } = this.#settings;
-		log.debug({ url, reason: error?.message }, "A link to an app server was lost; connecting again.");
+		log.debug(
+			{ url, reason: this.#socketError?.message ?? error?.message },
+			"A link to an app server was lost; connecting again.",
+		);
 		this.#listener.down(this);
 		this.#plan();
 	}

@@ -15,7 +15,11 @@ export const DEFAULT_MAX_WAIT_MS = 30_000;
 /** Unconfirmed messages of one client before its reading is held. */
 export const DEFAULT_MAX_UNCONFIRMED_PER_CLIENT = 100;
 /** Unconfirmed bytes on all links of an app server before messages wait. */
-export const DEFAULT_MAX_UNCONFIRMED_BYTES: number = 8 * 1024 * 1024;
+export const DEFAULT_MAX_UNCONFIRMED_BYTES: number = 64 * 1024 * 1024;
+/** Unconfirmed bytes of one client before its reading is held. */
+export const DEFAULT_MAX_UNCONFIRMED_BYTES_PER_CLIENT: number = 256 * 1024;
+/** Bytes of requests that are kept to be made again, for all clients of an app server. */
+export const DEFAULT_MAX_RETAINED_BYTES: number = 64 * 1024 * 1024;
 /** How long a proxy waits for what was sent to be confirmed when it closes, in milliseconds. */
 export const DEFAULT_FLUSH_TIMEOUT_MS = 2_000;
 
@@ -52,7 +56,15 @@ export interface ForwardingOptions {
 	readonly maxLinkMessageBytes?: number | undefined;
 	/** Messages of one client that are sent but not confirmed before its reading is held. @defaultValue 100 */
 	readonly maxUnconfirmedPerClient?: number | undefined;
-	/** Bytes that are sent to this app server but not confirmed before more of them wait. @defaultValue 8_388_608 bytes */
+	/** Bytes of one client that are sent but not confirmed before its reading is held. @defaultValue 262_144 bytes */
+	readonly maxUnconfirmedBytesPerClient?: number | undefined;
+	/**
+	 * Bytes of view-model requests that are kept, to make them again when a link was lost: what was pushed on it may be
+	 * lost, and an app server that restarted has forgotten them. Beyond, views may stay as they are until their page asks
+	 * again. @defaultValue 67_108_864 bytes
+	 */
+	readonly maxRetainedBytes?: number | undefined;
+	/** Bytes that are sent to this app server but not confirmed before more of them wait. @defaultValue 67_108_864 bytes */
 	readonly maxUnconfirmedBytes?: number | undefined;
 	/** Waits between attempts to connect. @defaultValue 0, 100, 1_000, 2_000, 5_000 ms, half of it random */
 	readonly reconnect?: BackoffOptions | undefined;
@@ -75,6 +87,8 @@ export interface ResolvedForwardingOptions {
 	readonly maxLinkMessageBytes: number;
 	readonly maxUnconfirmedPerClient: number;
 	readonly maxUnconfirmedBytes: number;
+	readonly maxUnconfirmedBytesPerClient: number;
+	readonly maxRetainedBytes: number;
 	readonly reconnect: BackoffOptions;
 	readonly flushTimeoutMs: number;
 }
@@ -107,6 +121,8 @@ type Limits = Pick<
 	| "maxLinkMessageBytes"
 	| "maxUnconfirmedPerClient"
 	| "maxUnconfirmedBytes"
+	| "maxUnconfirmedBytesPerClient"
+	| "maxRetainedBytes"
 >;
 
 const LIMITS: Readonly<Record<keyof Limits, number>> = {
@@ -116,6 +132,8 @@ const LIMITS: Readonly<Record<keyof Limits, number>> = {
 	maxLinkMessageBytes: DEFAULT_MAX_LINK_MESSAGE_BYTES,
 	maxUnconfirmedPerClient: DEFAULT_MAX_UNCONFIRMED_PER_CLIENT,
 	maxUnconfirmedBytes: DEFAULT_MAX_UNCONFIRMED_BYTES,
+	maxUnconfirmedBytesPerClient: DEFAULT_MAX_UNCONFIRMED_BYTES_PER_CLIENT,
+	maxRetainedBytes: DEFAULT_MAX_RETAINED_BYTES,
 };
 
 function resolveLimits(options: ForwardingOptions): Limits {

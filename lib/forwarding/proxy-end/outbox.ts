@@ -1,5 +1,6 @@
 import { type Deferred, deferred } from "../../base/index.js";
 import type { MessageLink } from "./link.js";
+import { Retained, type RetainedBudget } from "./retained.js";
 
 /** What one client has on its way to one app server. */
 export class Outbox {
@@ -7,8 +8,11 @@ export class Outbox {
 	readonly contextText: string;
 	/** Messages that wait for a link. */
 	waiting = 0;
-	/** Messages that were sent and not confirmed. */
+	/** Messages that were sent and not confirmed, and their bytes. */
 	unconfirmed = 0;
+	unconfirmedBytes = 0;
+	/** What is asked for again after a loss. */
+	readonly retained: Retained;
 	/** The link that carries the unconfirmed ones, where order is kept. */
 	link: MessageLink | undefined;
 	/** Whether the app server may know of this client. */
@@ -17,8 +21,9 @@ export class Outbox {
 	hasEnded = false;
 	#room: Deferred<void> | undefined;
 
-	constructor(contextText: string) {
+	constructor(contextText: string, budget: RetainedBudget) {
 		this.contextText = contextText;
+		this.retained = new Retained(budget);
 	}
 
 	get pending(): number {

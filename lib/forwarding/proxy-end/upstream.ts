@@ -1,4 +1,4 @@
-import type { Clock, Log } from "../../base/index.js";
+import type { Clock, Log, Timer } from "../../base/index.js";
 import { messageOf } from "../../errors/index.js";
 import type { ClientConnection } from "../../hub/index.js";
 import { HubTarget, writeInvokeArguments } from "../../protocols/index.js";
@@ -7,6 +7,7 @@ import type { LinkListener, MessageLink } from "./link.js";
 import type { MessagePool } from "./link-pool.js";
 import type { ResolvedForwardingOptions } from "./options.js";
 import { Outbox } from "./outbox.js";
+import type { RetainedBudget } from "./retained.js";
 import { type Queued, WaitingQueue } from "./waiting-queue.js";
 
 /** Who hears of an upstream. */
@@ -34,6 +35,10 @@ interface Sent extends Queued {
 	readonly link: MessageLink;
 }
 
+/** How long links that are lost together may be apart, in milliseconds. */
+const REPLAY_DELAY_MS = 100;
+const REPLAYING = "View models are requested again: what was pushed on a lost link may be lost.";
+
 /**
  * An app server as a proxy sees it. Every message is in one place: waiting (no link is up, or too much is unconfirmed)
  * → sent (on a link, until the app server has confirmed it) → done. A link that goes down puts what may be repeated
@@ -52,6 +57,9 @@ export class Upstream {
 	#unconfirmedBytes = 0;
 	#state: "new" | "open" | "closed" = "new";
 	#wasReached = false;
+	readonly #budget: RetainedBudget;
+	#replay: Timer | undefined;
+	#isReplayDue = false;
 	#idle: (() => void) | undefined;
 
 	constructor(options: ResolvedForwardingOptions, settings: UpstreamSettings, listener: UpstreamListener) {
@@ -59,6 +67,7 @@ export class Upstream {
 		this.#options = options;
 		this.#settings = settings;
 		this.#listener = listener;
+		this.#budget = { left: options.maxRetainedBytes };
 		this.#queue = new WaitingQueue(options, {
 			clock: settings.clock,
 			expired: (queued) => this.#expired(queued),
@@ -117,23 +126,35 @@ export class Upstream {
 		}
 		const outbox = this.#outboxOf(message.client);
 		const queued: Queued = { message, outbox };
+		outbox.retained.forwarded(message);
 		outbox.hasEnded ||= message.kind === "disconnect";
 		if (outbox.hasEnded && !outbox.wasSent && outbox.waiting === 0) this.#forget(queued);
-		else if (this.#queue.length === 0 && this.#canSend(outbox)) this.#send(queued);
+		else if (this.#mayPass(queued)) this.#send(queued);
 		else this.#enqueue(queued);
-		const isFull = this.#pool.isUp && outbox.pending >= this.#options.maxUnconfirmedPerClient;
-		return isFull ? outbox.room() : undefined;
+		return this.#pool.isUp && this.#isFull(outbox) ? outbox.room() : undefined;
+	}
+
+	/** The end of a client passes those of others: it frees what they may be waiting for. */
+	#mayPass({ message, outbox }: Queued): boolean {
+		if (message.kind === "disconnect" && outbox.waiting === 0) return this.#hasLinkFor(outbox);
+		return this.#queue.length === 0 && this.#canSend(outbox);
+	}
+
+	#isFull({ pending, unconfirmedBytes }: Outbox): boolean {
+		const { maxUnconfirmedPerClient, maxUnconfirmedBytesPerClient } = this.#options;
+		return pending >= maxUnconfirmedPerClient || unconfirmedBytes >= maxUnconfirmedBytesPerClient;
 	}
 
 	/** Waits for what was sent to be confirmed, up to `flushTimeoutMs`, fails the rest, and ends the links. */
 	async close(): Promise<void> {
 		if (this.#pool.isUp) await this.#flushed();
 		this.#state = "closed";
+		this.#stopReplayTimer();
 		const sent = [...this.#sent.values()].flatMap((all) => [...all]);
 		this.#sent.clear();
 		this.#unconfirmed = 0;
 		const failure = this.#closedFailure;
-		for (const { message } of [...sent, ...this.#queue.clear()]) this.#listener.failed(message, failure);
+		for (const { message } of [...sent, ...this.#queue.clear()]) this.#fail(message, failure);
 		for (const outbox of this.#outboxes.values()) outbox.freeRoom();
 		this.#outboxes.clear();
 		await this.#pool.close();
@@ -145,16 +166,25 @@ export class Upstream {
 	}
 
 	#canSend(outbox: Outbox): boolean {
+		return this.#hasLinkFor(outbox) && this.#unconfirmedBytes < this.#options.maxUnconfirmedBytes;
+	}
+
+	#hasLinkFor(outbox: Outbox): boolean {
 		if (this.#state !== "open" || !this.#pool.isUp) return false;
 		// A link on its way down keeps its clients until it has said what was lost, or they would be overtaken.
-		const isBound = this.#options.ordered && outbox.unconfirmed > 0 && outbox.link?.isUp === false;
-		return !isBound && this.#unconfirmedBytes < this.#options.maxUnconfirmedBytes;
+		return !(this.#options.ordered && outbox.unconfirmed > 0 && outbox.link?.isUp === false);
+	}
+
+	/** A message will not be delivered. What nobody waits for is tried again. */
+	#fail(message: ForwardedMessage, failure: ForwardingFailure): void {
+		if (message.isReplay) this.#isReplayDue = true;
+		else this.#listener.failed(message, failure);
 	}
 
 	#outboxOf(client: ClientConnection): Outbox {
 		let outbox = this.#outboxes.get(client);
 		if (!outbox) {
-			outbox = new Outbox(this.#listener.contextTextOf(client));
+			outbox = new Outbox(this.#listener.contextTextOf(client), this.#budget);
 			this.#outboxes.set(client, outbox);
 		}
 		return outbox;
@@ -164,7 +194,7 @@ export class Upstream {
 		const full = this.#queue.refusalOf(queued);
 		const reason = `The message was not forwarded to ${this.url}: ${full}.`;
 		if (full === undefined) this.#queue.push(queued);
-		else this.#listener.failed(queued.message, { code: "ERR_FORWARD_QUEUE_FULL", reason });
+		else this.#fail(queued.message, { code: "ERR_FORWARD_QUEUE_FULL", reason });
 	}
 
 	#drain(): void {
@@ -185,7 +215,7 @@ export class Upstream {
 		const args = writeInvokeArguments(message.method, message.args, outbox.contextText);
 		const tooLarge = link.refusalOf(args, message.bytes + outbox.contextText.length);
 		if (tooLarge) {
-			this.#listener.failed(message, { code: "ERR_FORWARD_TOO_LARGE", reason: tooLarge });
+			this.#fail(message, { code: "ERR_FORWARD_TOO_LARGE", reason: tooLarge });
 			this.#release(queued);
 			return;
 		}
@@ -210,14 +240,18 @@ export class Upstream {
 	}
 
 	#count({ message, outbox }: Sent, by: 1 | -1): void {
+		// The context is written with every message.
+		const bytes = by * (message.bytes + outbox.contextText.length);
 		this.#unconfirmed += by;
-		this.#unconfirmedBytes += by * message.bytes;
+		this.#unconfirmedBytes += bytes;
 		outbox.unconfirmed += by;
+		outbox.unconfirmedBytes += bytes;
 	}
 
 	#confirmed(sent: Sent, result: unknown): void {
 		if (!this.#settle(sent)) return;
 		sent.message.completer?.complete(result);
+		if (!sent.outbox.hasEnded) sent.outbox.retained.confirmed(sent.message);
 		this.#drain();
 		this.#release(sent);
 	}
@@ -228,15 +262,15 @@ export class Upstream {
 		if (!sent.link.isUp || !this.#settle(sent)) return;
 		const text = messageOf(thrown);
 		const { completer } = sent.message;
-		if (completer && !text.includes(`'${HubTarget.Invoke}'`)) completer.fail(text);
-		else this.#listener.failed(sent.message, this.#refusal(text));
+		if (completer && !isAboutInvoke(text)) completer.fail(text);
+		else this.#fail(sent.message, this.#refusal(text));
 		this.#drain();
 		this.#release(sent);
 	}
 
 	#refusal(text: string): ForwardingFailure {
 		const hint =
-			text.includes(`'${HubTarget.Invoke}'`) && text.includes("Method does not exist")
+			isAboutInvoke(text) && text.endsWith("Method does not exist.")
 				? " It takes no links from here: set LINK_SECRET to the same value on both, or LINK_TRUSTED there."
 				: ` It said: ${text}`;
 		return { code: "ERR_FORWARD_REFUSED", reason: `The app server ${this.url} refused the message.${hint}` };
@@ -252,7 +286,7 @@ export class Upstream {
 	/** A message is done, in whatever way: lets go of what was kept for it. */
 	#release(done: Queued): void {
 		const { outbox } = done;
-		if (outbox.pending < this.#options.maxUnconfirmedPerClient) outbox.freeRoom();
+		if (!this.#isFull(outbox)) outbox.freeRoom();
 		if (outbox.hasEnded && outbox.pending === 0) this.#forget(done);
 		if (this.#queue.length === 0 && this.#unconfirmed === 0) this.#idle?.();
 	}
@@ -267,6 +301,9 @@ export class Upstream {
 		const level = this.links === 1 ? log.info : log.debug;
 		level.call(log, { url: this.url, links: this.links }, "An app server is reached.");
 		this.#sentOn(link);
+		// The first link may lead to a server that knows nothing: what waits comes behind the requests.
+		if (this.links === 1) this.#stopReplayTimer();
+		this.#replayIfDue();
 		this.#drain();
 	}
 
@@ -277,12 +314,41 @@ export class Upstream {
 		this.#queue.putBack(lost.filter(({ message }) => isRepeatable(message)));
 		const reason = `The link to ${this.url} was lost before the message was confirmed; it may have been processed.`;
 		for (const { message } of lost) {
-			if (!isRepeatable(message)) this.#listener.failed(message, { code: "ERR_FORWARD_LINK_LOST", reason });
+			if (!isRepeatable(message)) this.#fail(message, { code: "ERR_FORWARD_LINK_LOST", reason });
 		}
+		this.#planReplay();
 		this.#drain();
 		// Without a link the queue's own limits take over: nobody is held for as long as that lasts.
 		if (!this.#pool.isUp) this.#allDown();
 		for (const sent of lost) this.#release(sent);
+	}
+
+	#stopReplayTimer(): void {
+		this.#replay?.cancel();
+		this.#replay = undefined;
+	}
+
+	/** Once for all links that are lost together. */
+	#planReplay(): void {
+		this.#isReplayDue = true;
+		this.#replay ??= this.#settings.clock.schedule(REPLAY_DELAY_MS, () => {
+			this.#replay = undefined;
+			this.#replayIfDue();
+			this.#drain();
+		});
+	}
+
+	/** Asks again for every view model that clients show, before anything else that they want of it. */
+	#replayIfDue(): void {
+		if (!this.#isReplayDue || this.#replay || !this.#pool.isUp) return;
+		this.#isReplayDue = false;
+		const again: Queued[] = [];
+		for (const outbox of this.#outboxes.values()) {
+			if (!outbox.wasSent || outbox.hasEnded) continue;
+			for (const message of outbox.retained.requests) again.push({ message, outbox });
+		}
+		if (again.length > 0) this.#settings.log.info({ url: this.url, requests: again.length }, REPLAYING);
+		this.#queue.putBack(again);
 	}
 
 	#allDown(): void {
@@ -294,7 +360,7 @@ export class Upstream {
 		const reason = `The app server ${this.url} could not be reached for ${this.#options.maxWaitMs} ms (maxWaitMs).`;
 		for (const each of queued) {
 			if (each.message.kind !== "disconnect") {
-				this.#listener.failed(each.message, { code: "ERR_FORWARD_EXPIRED", reason });
+				this.#fail(each.message, { code: "ERR_FORWARD_EXPIRED", reason });
 			}
 			this.#release(each);
 		}
@@ -310,4 +376,13 @@ export class Upstream {
 			};
 		});
 	}
+}
+
+/** Whether an error of the app server is about the call over the link, and not about the method that it is for. */
+function isAboutInvoke(text: string): boolean {
+	const target = `'${HubTarget.Invoke}'`;
+	return (
+		text.startsWith(`Failed to invoke ${target} `) ||
+		text.startsWith(`An unexpected error occurred invoking ${target} `)
+	);
 }

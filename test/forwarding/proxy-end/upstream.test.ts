@@ -112,6 +112,71 @@ describe("forwarding/proxy-end/upstream", () => {
 		await held;
 	});
 
+	it("holds a client at maxUnconfirmedBytesPerClient, its context counted, long before others have to wait", async () => {
+		const { forward, pool } = setUp({ maxUnconfirmedBytesPerClient: 1_000 });
+		pool.raise();
+		assert.equal(forward(a, 1, "update", 900), undefined);
+		const held = forward(a, 2, "update", 99);
+		assert.ok(held);
+		assert.equal(forward(b, 1, "update", 900), undefined);
+		pool.links[0]?.invoked[0]?.answer.resolve(null);
+		await held;
+	});
+
+	it("lets the end of a client pass what waits of others, as it may free what they wait for", () => {
+		const { forward, pool, upstream } = setUp({ maxUnconfirmedBytes: 100 });
+		pool.raise();
+		forward(a, 1, "update", 200);
+		forward(b, 2);
+		forward(a, "end", "disconnect", 0);
+		assert.deepEqual([pool.links[0]?.labels, upstream.waiting], [[1, "end"], 1]);
+	});
+
+	it("makes the requests that are not disposed again after a loss, once for all links, and reports none of them", async () => {
+		const { clock, failed, forward, pool } = setUp({ connectionPoolSize: 2, ordered: false });
+		pool.raise(0);
+		pool.raise(1);
+		for (const client of [a, b]) forward(client, client.connectionId, "request");
+		for (const { invoked } of pool.links) for (const { answer } of invoked) answer.resolve(null);
+		await turn();
+		pool.drop(0);
+		pool.drop(1);
+		clock.advance(100);
+		pool.raise(0);
+		assert.deepEqual(pool.links[0]?.labels, ["a", "a", "b"]);
+		pool.drop(0);
+		forward(b, "x", "dispose");
+		clock.advance(30_000);
+		pool.raise(0);
+		assert.deepEqual(pool.links[0]?.labels.slice(3), ["a"]);
+		assert.deepEqual(failed, [{ label: "x", code: "ERR_FORWARD_EXPIRED" }]);
+	});
+
+	it("keeps no more requests than maxRetainedBytes, and gives back what is disposed", async () => {
+		const { forward, pool } = setUp({ maxRetainedBytes: 100 });
+		const link = pool.links[0] as FakeLink;
+		pool.raise();
+		const confirm = async (client: ClientConnection, label: unknown, kind: ForwardedKind): Promise<void> => {
+			forward(client, label, kind, 60);
+			link.invoked.at(-1)?.answer.resolve(null);
+			await turn();
+		};
+		const askedAgain = (): unknown[] => {
+			const before = link.labels.length;
+			pool.drop();
+			pool.raise();
+			for (const { answer } of link.invoked) answer.resolve(null);
+			return link.labels.slice(before);
+		};
+		await confirm(a, 1, "request");
+		await confirm(b, 2, "request");
+		assert.deepEqual(askedAgain(), [1]);
+		await turn();
+		await confirm(a, 3, "dispose");
+		await confirm(b, 4, "request");
+		assert.deepEqual(askedAgain(), [4]);
+	});
+
 	it("lets a held client go on when all links are lost, when its messages expire and when it closes", async () => {
 		const lost = setUp({ maxUnconfirmedPerClient: 1 });
 		lost.pool.raise();
