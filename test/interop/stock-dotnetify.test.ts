@@ -292,6 +292,22 @@ describe("interop/stock-dotnetify: dotnetify 5.4, when something is missing", fu
 		await page.shows("Hello", ({ FullName }) => FullName === "Back World!");
 		assert.equal(page.events.filter(({ event }) => event === "connection").length, 1);
 	});
+
+	it("is current again after the app server behind its proxy has restarted, and never disconnected", async () => {
+		stage = await Stage.open(ONE_PROXY);
+		const page = await stage.page();
+		page.connect("Hello", { vmArg: { LastName: "There" } });
+		await page.shows("Hello", ({ FullName }) => FullName === "Hello There!");
+		page.dispatch("Hello", { FirstName: "Typed" });
+		await page.shows("Hello", ({ FullName }) => FullName === "Typed There!");
+		await stage.topology.app.stop();
+		await stage.topology.app.restart();
+		await page.shows("Hello", ({ FullName }) => FullName === "Hello There!");
+		page.dispatch("Hello", { FirstName: "Again" });
+		await page.shows("Hello", ({ FullName }) => FullName === "Again There!");
+		assert.equal(page.events.filter(({ event }) => event === "connection").length, 1);
+		assert.deepEqual(page.exceptions, []);
+	});
 });
 
 /** A load balancer that has nobody to send its first request to. */
