@@ -1,6 +1,6 @@
 import { HubException } from "../errors/index.js";
 import type { ClientConnection, Selection } from "../hub/index.js";
-import { isWithin, parseVmId, type VmIdSegment } from "../protocols/index.js";
+import { excerpt, isWithin, parseVmId, type VmIdSegment } from "../protocols/index.js";
 import { ClientFacts, type Fields, NOTHING } from "./client.js";
 import { Instance, type ViewModelHost } from "./instance.js";
 import { readRequest, withoutHeaders } from "./request-data.js";
@@ -42,7 +42,7 @@ interface HeldView {
 
 /**
  * The view models of one client, and its messages one after another. It is the owner of those that it does not share:
- * when one of them pushes, all of this client push.
+ * when one of them pushes, or a message has been handled, all of this client push.
  */
 export class ClientViews implements ViewModelOwner {
 	readonly #client: ClientFacts;
@@ -52,6 +52,11 @@ export class ClientViews implements ViewModelOwner {
 	readonly #views = new Map<string, HeldView>();
 	#tail: Promise<unknown> = Promise.resolve();
 	#isClosed = false;
+	/** All view models were looked at in this turn of the loop. */
+	#wasChecked = false;
+	/** They have to be looked at again when it ends. */
+	#isCheckDue = false;
+	#wasLimitLogged = false;
 
 	constructor(connection: ClientConnection, all: ViewModelRegistry) {
 		this.#client = new ClientFacts(connection);
@@ -71,7 +76,7 @@ export class ClientViews implements ViewModelOwner {
 			} finally {
 				this.#client.vmArg = NOTHING;
 			}
-			this.#pushAll(id);
+			this.#checkOthers(id);
 		});
 	}
 
@@ -85,7 +90,7 @@ export class ClientViews implements ViewModelOwner {
 			const view = this.#views.get(id);
 			if (!view?.isRequested) {
 				this.#host.log.debug(
-					{ vmId: id },
+					{ vmId: excerpt(id) },
 					"An update came for a view model that this client has not requested.",
 				);
 				return;
@@ -93,7 +98,7 @@ export class ClientViews implements ViewModelOwner {
 			await this.#authorize(view.instance.viewModel.constructor as ViewModelClass);
 			if (view.shared) await view.shared.update(this.#client, sent);
 			else await this.#update(view.instance, sent);
-			this.#pushAll(id);
+			this.#checkOthers(id);
 		});
 	}
 
@@ -110,9 +115,15 @@ export class ClientViews implements ViewModelOwner {
 		for (const id of this.#longestFirst([...this.#views.keys()])) this.#remove(id);
 	}
 
-	/** Sends what changed of all view models of this client. */
-	push(): void {
-		this.#pushAll(undefined);
+	/** Sends what changed of `viewModel`, then of all others of this client. */
+	push(viewModel: ViewModel): void {
+		for (const [id, view] of this.#views) {
+			if (view.instance.viewModel !== viewModel) continue;
+			this.#pushView(view);
+			this.#checkOthers(id);
+			return;
+		}
+		this.#checkOthers(undefined);
 	}
 
 	send(): void {}
@@ -298,19 +309,38 @@ export class ClientViews implements ViewModelOwner {
 		if (!isStillMember) this.#host.leave(this.#client.connectionId, groupName);
 	}
 
-	#pushAll(except: string | undefined): void {
-		if (this.#isClosed) return;
-		for (const [id, view] of this.#views) {
-			if (id === except || !view.isRequested) continue;
-			try {
-				if (view.shared) view.shared.push();
-				else this.#pushOwn(view.instance);
-			} catch (err) {
-				this.#host.log.error(
-					{ err, ...view.instance.description },
-					"Changes of a view model cannot be written.",
-				);
-			}
+	/**
+	 * Sends what changed of the others: at once the first time in a turn of the event loop, and for all that follows once
+	 * when it ends. A client with many view models could keep the loop busy with looking at all of them again and again.
+	 */
+	#checkOthers(except: string | undefined): void {
+		if (this.#views.size === 0) return;
+		if (this.#wasChecked) {
+			this.#isCheckDue = true;
+			return;
+		}
+		this.#wasChecked = true;
+		setImmediate(() => this.#turned());
+		for (const [id, view] of this.#views) if (id !== except) this.#pushView(view);
+	}
+
+	#turned(): void {
+		this.#wasChecked = false;
+		if (!this.#isCheckDue) return;
+		this.#isCheckDue = false;
+		this.#checkOthers(undefined);
+	}
+
+	#pushView(view: HeldView): void {
+		if (this.#isClosed || !view.isRequested) return;
+		try {
+			if (view.shared) view.shared.push();
+			else this.#pushOwn(view.instance);
+		} catch (err) {
+			this.#host.log.error(
+				{ err, ...view.instance.description },
+				"Changes of a view model cannot be written.",
+			);
 		}
 	}
 
@@ -333,18 +363,29 @@ export class ClientViews implements ViewModelOwner {
 	}
 
 	#fail(vmId: string | null, thrown: unknown): void {
-		const viewModel = this.#views.get(vmId ?? "")?.instance.tracker.members.className;
-		if (thrown instanceof LimitException) {
-			const { code, message } = thrown;
-			this.#host.log.warn({ code, connectionId: this.#client.connectionId }, message);
-		} else if (thrown instanceof HubException) {
-			this.#host.log.debug({ vmId, viewModel, err: thrown }, "A view model refused a message.");
-		} else {
-			this.#host.log.error({ vmId, viewModel, err: thrown }, "A view model failed.");
-		}
+		this.#logFailure(vmId, thrown);
 		if (this.#isClosed) return;
 		const data = errorData(thrown, vmId ?? "", this.#host.detailedErrors);
 		this.#host.respond(this.#selection, vmId, { text: JSON.stringify(data) });
+	}
+
+	#logFailure(id: string | null, thrown: unknown): void {
+		const { log } = this.#host;
+		const viewModel = this.#views.get(id ?? "")?.instance.tracker.members.className;
+		const vmId = excerpt(id);
+		if (thrown instanceof LimitException) {
+			const { code, message } = thrown;
+			// A client can run into a limit as often as it likes; one line tells of it.
+			log[this.#wasLimitLogged ? "debug" : "warn"](
+				{ code, connectionId: this.#client.connectionId },
+				message,
+			);
+			this.#wasLimitLogged = true;
+		} else if (thrown instanceof HubException) {
+			log.debug({ vmId, viewModel, err: thrown }, "A view model refused a message.");
+		} else {
+			log.error({ vmId, viewModel, err: thrown }, "A view model failed.");
+		}
 	}
 }
 

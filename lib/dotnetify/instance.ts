@@ -1,5 +1,6 @@
 import type { Log } from "../base/index.js";
 import type { Selection } from "../hub/index.js";
+import { excerpt } from "../protocols/index.js";
 import type { ViewModelLimits } from "./limits.js";
 import { type ChangeMessage, type Changes, changeMessages, Tracker } from "./state/tracker.js";
 import { applyUpdate, isEcho, type SentValue, type UpdateTarget } from "./state/update.js";
@@ -44,7 +45,7 @@ export class Instance implements UpdateTarget {
 
 	/** What a log line says of this view model. */
 	get description(): { readonly vmId: string; readonly viewModel: string } {
-		return { vmId: this.vmId, viewModel: this.tracker.members.className };
+		return { vmId: excerpt(this.vmId), viewModel: this.tracker.members.className };
 	}
 
 	get isDisposed(): boolean {
@@ -137,7 +138,7 @@ export class Instance implements UpdateTarget {
 		this.#isPushPlanned = true;
 		queueMicrotask(() => {
 			this.#isPushPlanned = false;
-			if (this.#busy === 0) coreOf(this.viewModel).owner?.push();
+			if (this.#busy === 0) coreOf(this.viewModel).owner?.push(this.viewModel);
 		});
 	}
 }

@@ -31,8 +31,8 @@ export interface DirectSend {
 
 /** What holds a view model and sends for it. */
 export interface ViewModelOwner {
-	/** Sends what changed. */
-	push(): void;
+	/** Sends what changed: of `viewModel` at once, of others of the same client by the end of the loop's turn. */
+	push(viewModel: ViewModel): void;
 	send(message: DirectSend): void;
 }
 
@@ -108,9 +108,12 @@ export abstract class ViewModel {
 		return this.connection.headers;
 	}
 
-	/** Sends what changed now: of this view model, and of all others of the same client. */
+	/**
+	 * Sends what changed: of this view model now, and of all others of the same client now, or at the end of the loop's
+	 * turn where they were looked at in this turn already.
+	 */
 	pushUpdates(): void {
-		this.#core.owner?.push();
+		this.#core.owner?.push(this);
 	}
 
 	/** Has members sent with the next push although their values are the same. */

@@ -31,7 +31,7 @@ export class ViewModels implements ViewModelRegistry {
 		if (!views) {
 			views = new ClientViews(connection, this);
 			// A message that was waiting when its client left must not bring the client back.
-			if (connection.aborted.aborted) views.close();
+			if (connection.isEnded) views.close();
 			else this.#clients.set(connection.connectionId, views);
 		}
 		return views;

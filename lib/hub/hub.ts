@@ -4,6 +4,7 @@ import type { Clock, Log } from "../base/index.js";
 import type { ErrorCode } from "../errors/index.js";
 import {
 	type CloseMessage,
+	excerpt,
 	type HubMessage,
 	type HubProtocol,
 	jsonProtocol,
@@ -35,7 +36,13 @@ import { Listeners, settledWithin } from "./listeners.js";
 import { attach } from "./mount.js";
 import { type HubOptions, type ResolvedHubOptions, resolveHubOptions } from "./options.js";
 
-/** A message that could not be delivered. Each is one event and one count, so that sent = delivered + reported. */
+/** Longest reason of an event, in characters; an app server's refusal may quote what a client sent. */
+const MAX_REASON_LENGTH = 500;
+
+/**
+ * A message that could not be delivered. Each is one event and one count, so that sent = delivered + reported. Longer
+ * names and ids are cut to 100 characters.
+ */
 export interface UndeliverableEvent {
 	readonly code: ErrorCode;
 	/** Connection id of the client that sent it, or that it was for. */
@@ -177,7 +184,8 @@ export class Hub<Client extends object = ClientMethods> {
 	}
 
 	/** Counts and publishes a message that could not be delivered. */
-	report(event: UndeliverableEvent): void {
+	report(undeliverable: UndeliverableEvent): void {
+		const event = shortened(undeliverable);
 		this.counters.add("undeliverable");
 		this.counters.add(`undeliverable.${event.code}`);
 		this.log.warn({ ...event }, "A message could not be delivered.");
@@ -362,6 +370,18 @@ export class Hub<Client extends object = ClientMethods> {
 		this.lifetime.remove(client);
 		return { type: MessageType.Close, error: closeText(cause, this.options.detailedErrors) };
 	}
+}
+
+/** The texts in an event may be a client's, of any length, and whoever hears of it may keep them. */
+function shortened(event: UndeliverableEvent): UndeliverableEvent {
+	const { code, client, target, vmId, reason } = event;
+	return {
+		code,
+		...(client === undefined ? {} : { client: excerpt(client) }),
+		...(target === undefined ? {} : { target: excerpt(target) }),
+		...(vmId === undefined ? {} : { vmId: excerpt(vmId) }),
+		reason: reason.length > MAX_REASON_LENGTH ? `${reason.slice(0, MAX_REASON_LENGTH - 1)}…` : reason,
+	};
 }
 
 /** Ends a connection before it is anybody's. */

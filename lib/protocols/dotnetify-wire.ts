@@ -1,4 +1,4 @@
-import { messageOf, TrunklineError } from "../errors/index.js";
+import { TrunklineError } from "../errors/index.js";
 import { MAX_READ_DEPTH } from "./hub-message.js";
 import { isTooDeep } from "./json-protocol.js";
 
@@ -152,7 +152,7 @@ function readHttpConnection(value: unknown, name: string): ForwardedHttpConnecti
 function readHeaders(value: unknown, name: string): Record<string, string[]> {
 	const entries = Object.entries(asFields(value, name)).map(([key, texts]) => [
 		key,
-		asTexts(texts, `${name}.${key}`),
+		asTexts(texts, `${name}.${key.slice(0, MAX_ID_LENGTH)}`),
 	]);
 	return Object.fromEntries(entries) as Record<string, string[]>;
 }
@@ -340,17 +340,20 @@ function readIds(value: unknown): string[] {
 	return ids.filter((id) => id !== null).map((id) => asId(id, RECIPIENT_KEY));
 }
 
-function refuse(message: string, cause?: unknown): TrunklineError {
-	const text = `The peer of a link broke dotNetify's protocol: ${message}.`;
-	return new TrunklineError("ERR_LINK_PROTOCOL", text, cause === undefined ? {} : { cause });
+function refuse(message: string): TrunklineError {
+	return new TrunklineError(
+		"ERR_LINK_PROTOCOL",
+		`The peer of a link broke dotNetify's protocol: ${message}.`,
+	);
 }
 
 function parseJson(text: string, name: string): unknown {
 	if (isTooDeep(text)) throw refuse(`${name} is nested deeper than ${MAX_READ_DEPTH}`);
 	try {
 		return JSON.parse(text);
-	} catch (thrown) {
-		throw refuse(`${name} is not JSON (${messageOf(thrown)})`, thrown);
+	} catch {
+		// The parser's error quotes the text, and contexts hold cookies.
+		throw refuse(`${name} is not JSON`);
 	}
 }
 

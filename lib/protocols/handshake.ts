@@ -10,12 +10,8 @@ export interface HandshakeRequest {
 	readonly version: number;
 }
 
-function refuse(what: string, cause?: unknown): TrunklineError {
-	return new TrunklineError(
-		"ERR_HANDSHAKE",
-		`The handshake request ${what}.`,
-		cause === undefined ? {} : { cause },
-	);
+function refuse(what: string): TrunklineError {
+	return new TrunklineError("ERR_HANDSHAKE", `The handshake request ${what}.`);
 }
 
 /**
@@ -28,8 +24,9 @@ export function parseHandshakeRequest(record: Buffer): HandshakeRequest {
 	let request: unknown;
 	try {
 		request = JSON.parse(record.toString("utf8"));
-	} catch (thrown) {
-		throw refuse("is not JSON", thrown);
+	} catch {
+		// Without a cause: the parser's error quotes the text.
+		throw refuse("is not JSON");
 	}
 	if (typeof request !== "object" || request === null) throw refuse("is not an object");
 	const { protocol, version } = request as { protocol?: unknown; version?: unknown };

@@ -120,9 +120,19 @@ export interface MessageFields {
 	readonly sequenceId?: unknown;
 }
 
-/** An error of the peer's against the hub protocol. */
-export function protocolError(message: string, cause?: unknown): TrunklineError {
-	return new TrunklineError("ERR_PROTOCOL", message, cause === undefined ? {} : { cause });
+/** How much of a text that a peer chose may stand in a log line or an event, in characters. */
+export const MAX_EXCERPT_LENGTH = 100;
+
+/** The beginning of a text that a peer chose (a target, an id), short enough for logs and events. */
+export function excerpt(text: string): string;
+export function excerpt(text: string | null | undefined): string | null | undefined;
+export function excerpt(text: string | null | undefined): string | null | undefined {
+	return text && text.length > MAX_EXCERPT_LENGTH ? `${text.slice(0, MAX_EXCERPT_LENGTH - 1)}…` : text;
+}
+
+/** An error of the peer's against the hub protocol. The message goes to logs: nothing of a payload may stand in it. */
+export function protocolError(message: string): TrunklineError {
+	return new TrunklineError("ERR_PROTOCOL", message);
 }
 
 /**

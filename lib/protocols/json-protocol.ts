@@ -36,8 +36,9 @@ function parseObject(record: Buffer): MessageFields {
 	let parsed: unknown;
 	try {
 		parsed = JSON.parse(text);
-	} catch (thrown) {
-		throw protocolError("A message is not JSON.", thrown);
+	} catch {
+		// Without a cause: the parser's error quotes the text, and the log must not.
+		throw protocolError("A message is not JSON.");
 	}
 	if (typeof parsed === "object" && parsed !== null && !Array.isArray(parsed)) return parsed as MessageFields;
 	throw protocolError("A JSON message must be an object.");

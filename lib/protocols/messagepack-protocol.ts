@@ -51,8 +51,9 @@ function unpack(record: Buffer): readonly unknown[] {
 	let message: unknown;
 	try {
 		message = unpackr.unpack(record);
-	} catch (thrown) {
-		throw protocolError("A message is not MessagePack.", thrown);
+	} catch {
+		// Without a cause: the decoder's error quotes what it has read, and the log must not.
+		throw protocolError("A message is not MessagePack.");
 	}
 	if (Array.isArray(message)) return message;
 	throw protocolError("A MessagePack message must be an array.");

@@ -157,6 +157,11 @@ export function splitUrl(url: string): { readonly path: string; readonly query: 
 		: { path: target.slice(0, mark), query: target.slice(mark + 1) };
 }
 
+/** The query of a request target. */
+export function parseQuery(url: string): URLSearchParams {
+	return new URLSearchParams(splitUrl(url).query);
+}
+
 /** The first value of a query parameter; its name is compared without regard to case, as ASP.NET Core does. */
 export function queryValue(query: URLSearchParams, name: string): string | undefined {
 	const exact = query.get(name);
@@ -174,7 +179,6 @@ function headerText(value: string | string[] | undefined): string | undefined {
 export function describeRequest(req: IncomingMessage, trust: Trust): ConnectionRequest {
 	const { socket, headers, url = "/" } = req;
 	const remoteAddress = socket.remoteAddress ?? "";
-	const { path, query } = splitUrl(url);
 	const facts: AddressFacts = {
 		remoteAddress,
 		encrypted: "encrypted" in socket && socket.encrypted === true,
@@ -183,10 +187,15 @@ export function describeRequest(req: IncomingMessage, trust: Trust): ConnectionR
 		forwardedHost: headerText(headers["x-forwarded-host"]),
 		host: headers.host ?? headerText(headers[":authority"]),
 	};
+	let query: URLSearchParams | undefined;
 	return {
 		url,
-		path,
-		query: new URLSearchParams(query),
+		path: splitUrl(url).path,
+		// A connection lives long and its query is read seldom.
+		get query() {
+			query ??= parseQuery(url);
+			return query;
+		},
 		headers,
 		remoteAddress: normalizeAddress(remoteAddress) ?? remoteAddress,
 		remotePort: socket.remotePort ?? 0,

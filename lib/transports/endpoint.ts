@@ -1,10 +1,10 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
-import { type WebSocket, WebSocketServer } from "ws";
+import { type ServerOptions, type WebSocket, WebSocketServer } from "ws";
 import { randomId } from "../base/index.js";
 import { messageOf } from "../errors/index.js";
 import { type Answer, drainBody, ignoreErrors, responseOn, writeAnswer } from "./answer.js";
-import { describeRequest, queryValue, splitUrl } from "./client-address.js";
+import { describeRequest, parseQuery, queryValue, splitUrl } from "./client-address.js";
 import type { Connection, ConnectionRequest, TransportName, User } from "./connection.js";
 import { negotiate } from "./negotiate.js";
 import {
@@ -33,6 +33,16 @@ const NO_DELETE: Answer = {
 };
 
 const MAX_INT32 = 2_147_483_647;
+/** What .NET's client writes per fragment: it sends the 4 KB segments of its pipe one by one, and an empty one last. */
+const FRAGMENT_BYTES = 4_096;
+/** Fragments that any message may have; each holds the whole chunk of up to 64 KB that it was read in. */
+const LEAST_FRAGMENTS = 16;
+/** No network cuts a frame into smaller pieces, but for a few. */
+const CHUNK_BYTES = 512;
+const LEAST_CHUNKS = 1_024;
+/** ws's own bounds, for frames without a limit. */
+const MOST_FRAGMENTS = 16_384;
+const MOST_CHUNKS = 262_144;
 
 /** A request with what was found out about it. */
 interface Asked {
@@ -78,8 +88,7 @@ export class Endpoint {
 			noServer: true,
 			clientTracking: false,
 			perMessageDeflate: false,
-			// ws takes 32 bits, and 0 for no limit.
-			maxPayload: this.#options.maxFrameBytes > MAX_INT32 ? 0 : this.#options.maxFrameBytes,
+			...partBounds(this.#options.maxFrameBytes),
 			handleProtocols: () => false,
 		});
 	}
@@ -199,7 +208,7 @@ export class Endpoint {
 	}
 
 	#negotiate(request: ConnectionRequest, user: User | undefined): Answer {
-		const asked = queryValue(request.query, "negotiateVersion");
+		const asked = queryValue(parseQuery(request.url), "negotiateVersion");
 		const answer = negotiate(asked, (version) => this.#tokens.issue(user?.id, version));
 		const headers: OutgoingHttpHeaders = { "Cache-Control": "no-store" };
 		return { status: 200, contentType: "application/json", body: JSON.stringify(answer), headers };
@@ -207,7 +216,7 @@ export class Endpoint {
 
 	/** GET, POST and DELETE without an upgrade: what the transports that are not offered would use. */
 	#answerConnection({ req, request, user }: Asked): Answer {
-		const id = queryValue(request.query, "id");
+		const id = queryValue(parseQuery(request.url), "id");
 		if (id === undefined || id === "") return NO_ID;
 		const token = this.#tokens.read(id, user?.id);
 		const isOpen = token !== undefined && this.#connections.has(token.connectionId);
@@ -244,7 +253,7 @@ export class Endpoint {
 		if (!this.#options.origins.allows(request)) throw new Refusal(FORBIDDEN);
 		const user = await this.#authenticate(request);
 		if (this.#isClosed) throw new Refusal(UNAVAILABLE);
-		const connectionId = this.#claim(queryValue(request.query, "id"), user);
+		const connectionId = this.#claim(queryValue(parseQuery(request.url), "id"), user);
 		this.#webSockets.handleUpgrade(req, socket, head, (webSocket) =>
 			this.#open(webSocket, { connectionId, request, user, socket }),
 		);
@@ -290,6 +299,18 @@ export class Endpoint {
 		}
 		connection.abort();
 	}
+}
+
+/** How many parts a message of at most `maxFrameBytes` may come in. */
+function partBounds(
+	maxFrameBytes: number,
+): Pick<ServerOptions, "maxPayload" | "maxFragments" | "maxBufferedChunks"> {
+	return {
+		// ws takes 32 bits, and 0 for no limit.
+		maxPayload: maxFrameBytes > MAX_INT32 ? 0 : maxFrameBytes,
+		maxFragments: Math.min(MOST_FRAGMENTS, LEAST_FRAGMENTS + Math.ceil(maxFrameBytes / FRAGMENT_BYTES)),
+		maxBufferedChunks: Math.min(MOST_CHUNKS, LEAST_CHUNKS + Math.ceil(maxFrameBytes / CHUNK_BYTES)),
+	};
 }
 
 function isThenable<T>(value: Promise<T> | T): value is Promise<T> {

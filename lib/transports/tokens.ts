@@ -15,7 +15,7 @@ export interface TokenOptions {
 	readonly serverId: string;
 	/**
 	 * Keys. The first signs; all verify, so that a new one can be put in front while the old one still holds. Processes
-	 * that share one accept each other's tokens. @defaultValue random per process
+	 * that share one accept each other's tokens (but for those of version 0). @defaultValue random per process
 	 */
 	readonly secrets?: readonly string[] | undefined;
 	/** @defaultValue 15,000 ms */
@@ -45,9 +45,9 @@ export interface ReadToken {
  * the connection that another one negotiated, with the id that was negotiated; bound to the user who negotiated.
  */
 export interface ConnectionTokens {
-	/** Makes a token. Negotiate version 0 knows one value only, which is key and id in one. */
+	/** Makes a token. Negotiate version 0 knows one value only, which is key and id in one; only its maker reads it. */
 	issue(userId: string | undefined, version: 0 | 1): IssuedToken;
-	/** What `token` says; undefined when it is not genuine, of the future, or another user's. */
+	/** What `token` says; undefined when it is not genuine, of the future, another user's, or of version 0 and another server's. */
 	read(token: string, userId: string | undefined): ReadToken | undefined;
 	/**
 	 * Marks the token of `connectionId` as used.
@@ -137,9 +137,11 @@ class SignedTokens implements ConnectionTokens {
 		const end = token.lastIndexOf(".");
 		const body = token.slice(0, end);
 		const given = token.slice(end + 1);
+		const isOwn = body.startsWith(`${this.#serverId}.`);
 		for (const key of this.#keys) {
 			if (isEqual(given, signature(key, body, { userId, version: 1 }))) return deriveId(key, token);
-			if (isEqual(given, signature(key, body, { userId, version: 0 }))) return token;
+			// Its id is its key, and public: elsewhere whoever knows it could open the connection again.
+			if (isOwn && isEqual(given, signature(key, body, { userId, version: 0 }))) return token;
 		}
 		return undefined;
 	}

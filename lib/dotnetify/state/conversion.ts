@@ -37,12 +37,28 @@ function toText(sent: unknown): string {
 	return typeof sent === "object" ? jsonText(sent).replace(/^"|"$/g, "") : String(sent);
 }
 
-const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
+/** Longest text that is read as a number, boolean or date, in characters: no number that means anything is longer. */
+export const MAX_SCALAR_LENGTH = 400;
+
+// Each part begins with a character that the part before cannot take: no text makes it try twice.
+const NUMBER = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?$/i;
+const WHOLE_NUMBER = /^[+-]?\d+$/;
+
+/** What a client sent as the text of a scalar. @throws WireException before anything is searched in a text that is too long. */
+function toScalarText(sent: unknown, type: string): string {
+	const text = toText(sent);
+	if (text.length <= MAX_SCALAR_LENGTH) return text;
+	const shown = text.slice(0, MAX_SCALAR_LENGTH);
+	throw new WireException(
+		"ArgumentException",
+		`${shown}… is not a valid value for ${type}. (Parameter 'value')`,
+	);
+}
 
 function toNumber(sent: unknown, type: string): number {
 	if (typeof sent === "number") return sent;
 	if (typeof sent === "bigint") return Number(sent);
-	const text = toText(sent);
+	const text = toScalarText(sent, type);
 	if (NUMBER.test(text.trim())) return Number(text);
 	throw new WireException(
 		"ArgumentException",
@@ -51,14 +67,14 @@ function toNumber(sent: unknown, type: string): number {
 }
 
 function toBigInt(sent: unknown): bigint {
-	const text = toText(sent).trim();
-	if (/^[+-]?\d+$/.test(text)) return BigInt(text.replace("+", ""));
+	const text = toScalarText(sent, "Int64").trim();
+	if (WHOLE_NUMBER.test(text)) return BigInt(text.replace("+", ""));
 	throw new WireException("ArgumentException", `${text} is not a valid value for Int64. (Parameter 'value')`);
 }
 
 function toBoolean(sent: unknown): boolean {
 	if (typeof sent === "boolean") return sent;
-	const text = toText(sent);
+	const text = toScalarText(sent, "Boolean");
 	const word = text.trim().toLowerCase();
 	if (word === "true" || word === "false") return word === "true";
 	throw new WireException("FormatException", `${text} is not a valid value for Boolean.`);
@@ -73,7 +89,8 @@ function likeObject(current: object, sent: unknown): unknown {
 }
 
 function toDate(sent: unknown): Date {
-	const date = sent instanceof Date ? sent : new Date(typeof sent === "number" ? sent : toText(sent));
+	const date =
+		sent instanceof Date ? sent : new Date(typeof sent === "number" ? sent : toScalarText(sent, "DateTime"));
 	if (!Number.isNaN(date.getTime())) return date;
 	throw new WireException("FormatException", `${toText(sent)} is not a valid value for DateTime.`);
 }

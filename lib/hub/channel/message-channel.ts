@@ -1,5 +1,5 @@
 import type { Clock, Log } from "../../base/index.js";
-import { TrunklineError } from "../../errors/index.js";
+import { type ErrorCode, TrunklineError } from "../../errors/index.js";
 import {
 	type CloseMessage,
 	type HubMessage,
@@ -16,10 +16,13 @@ import type { DisconnectReason } from "../clients/client-connection.js";
 import { PreparedMessage } from "../clients/prepared-message.js";
 import { closeText } from "../dispatch/failure-text.js";
 import type { Beating, Heartbeat } from "./heartbeat.js";
+import { TurnBudget } from "./turn-budget.js";
 
 /** Highest handshake version that is spoken; 2 is of stateful reconnect, which changes nothing where it was not granted. */
 const MAX_HANDSHAKE_VERSION = 2;
 const HANDSHAKE_FAILED = "An unexpected error occurred during connection handshake.";
+/** What happens all day where networks come and go. */
+const COMMON_LOSSES: ReadonlySet<ErrorCode> = new Set(["ERR_CLIENT_TIMEOUT", "ERR_TRANSPORT"]);
 const PING = new PreparedMessage({ type: MessageType.Ping });
 
 /** Who gets the messages of a channel. Calls never overlap; nothing comes after `closed`. */
@@ -60,6 +63,7 @@ export class MessageChannel implements Beating {
 	readonly connection: Connection;
 	readonly #host: ChannelHost;
 	readonly #openedAt: number;
+	readonly #budget: TurnBudget;
 	#splitter: RecordSplitter;
 	#protocol: HubProtocol | undefined;
 	#handler: ChannelHandler | undefined;
@@ -79,6 +83,7 @@ export class MessageChannel implements Beating {
 		this.#host = host;
 		this.#maxMessageBytes = host.maxMessageBytes;
 		this.#openedAt = host.clock.elapsed();
+		this.#budget = new TurnBudget(host.clock);
 		this.#lastPingSent = this.#openedAt;
 		this.#splitter = new TextSplitter(MAX_HANDSHAKE_BYTES);
 		host.heartbeat.add(this);
@@ -143,23 +148,37 @@ export class MessageChannel implements Beating {
 	#onData(chunk: Buffer): void {
 		if (this.#state === "closed") return;
 		this.#splitter.push(chunk);
-		this.#pump();
+		// What comes while the reading is held waits; its time is not the client's.
+		if (!this.#isHeld) this.#pump();
 	}
 
 	#pump(): void {
+		this.#budget.begin();
 		try {
 			if (this.#state === "handshake") this.#shake();
-			while (this.#state === "open" && !this.#isHeld) {
+			while (this.#state === "open" && !this.#isHeld && this.#splitter.pendingBytes > 0) {
+				if (this.#budget.isSpent) {
+					this.#hold(this.#turn());
+					return;
+				}
 				const record = this.#splitter.next();
-				if (!record) return;
+				if (!record) break;
 				this.#take(record);
 			}
 		} catch (error) {
 			this.#fail(error);
 		}
+		if (!this.#isHeld) this.#budget.rest();
+	}
+
+	/** Lets the event loop turn, so that others are served. */
+	async #turn(): Promise<void> {
+		await new Promise((resolve) => setImmediate(resolve));
+		this.#budget.renew();
 	}
 
 	#take(record: Buffer): void {
+		this.#budget.count();
 		const message = this.#protocol?.parse(record);
 		if (this.#heardAt !== undefined || message?.type === MessageType.Ping)
 			this.#heardAt = this.#host.clock.elapsed();
@@ -242,11 +261,8 @@ export class MessageChannel implements Beating {
 
 	#fail(error: unknown): void {
 		if (this.#state === "closed") return;
-		this.#host.log.warn(
-			{ err: error, connectionId: this.connectionId },
-			"A connection failed and is closed.",
-		);
 		if (this.#state === "handshake") {
+			this.#logLoss(asError(error));
 			this.#refuse(HANDSHAKE_FAILED);
 			return;
 		}
@@ -266,8 +282,21 @@ export class MessageChannel implements Beating {
 		this.#closedBy = reason;
 		this.#host.heartbeat.remove(this);
 		this.#host.closed(this);
+		if (reason.kind === "lost") this.#logLoss(reason.error);
 		this.#handler?.closed(reason);
 		this.#handler = undefined;
+	}
+
+	/** One line without a stack: anybody can break a connection as often as he likes. */
+	#logLoss(error: Error | undefined): void {
+		const { connectionId } = this;
+		if (!(error instanceof TrunklineError)) {
+			this.#host.log.warn({ err: error, connectionId }, "A connection failed and is closed.");
+			return;
+		}
+		const { code, message: reason } = error;
+		const level = COMMON_LOSSES.has(code) ? "debug" : "warn";
+		this.#host.log[level]({ code, reason, connectionId }, "A client was lost.");
 	}
 }
 

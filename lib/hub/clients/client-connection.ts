@@ -1,4 +1,4 @@
-import { deferred, Fifo } from "../../base/index.js";
+import { type Deferred, deferred, Fifo } from "../../base/index.js";
 import {
 	type CloseMessage,
 	type HubMessage,
@@ -59,18 +59,17 @@ export class ClientConnection {
 	readonly transport: TransportName | "Link";
 	/** The hub protocol that the client speaks: `json`, `messagepack`, `dotnetify-link`. */
 	readonly protocolName: string;
-	/** A place for whatever belongs to this connection; gone with it. */
-	readonly items: Map<string, unknown> = new Map();
-	/** Names of the groups that it is in, kept by the lifetime. */
-	readonly groups: Set<string> = new Set();
 	readonly wire: ClientWire;
 	readonly #host: ClientHost;
-	readonly #abort = new AbortController();
-	readonly #waiting = new Fifo<Waiting>();
+	// A hub holds many idle clients: what most never need is made on first use, and let go when it has served.
+	#items: Map<string, unknown> | undefined;
+	#groups: Set<string> | undefined;
+	#abort: AbortController | undefined;
+	#waiting: Fifo<Waiting> | undefined;
 	/** Resolved when messages that came early may go on: the client is open, or gone. */
-	readonly #opened = deferred();
+	#opened: Deferred<void> | undefined = deferred();
 	/** Resolved when the connected listeners have settled. */
-	readonly #settled = deferred();
+	#settled: Deferred<void> | undefined = deferred();
 	#state: "opening" | "open" | "ended" = "opening";
 	#fate: "refused" | "disconnected" | undefined;
 	#running = 0;
@@ -86,8 +85,29 @@ export class ClientConnection {
 		this.#host = host;
 	}
 
+	/** A place for whatever belongs to this connection; gone with it. */
+	get items(): Map<string, unknown> {
+		this.#items ??= new Map();
+		return this.#items;
+	}
+
+	/** Names of the groups that it is in, kept by the lifetime. */
+	get groups(): Set<string> {
+		this.#groups ??= new Set();
+		return this.#groups;
+	}
+
+	/** Whether the client is gone; cheaper to ask than {@link aborted}. */
+	get isEnded(): boolean {
+		return this.#state === "ended";
+	}
+
 	/** Aborted as soon as the client is gone. */
 	get aborted(): AbortSignal {
+		if (!this.#abort) {
+			this.#abort = new AbortController();
+			if (this.isEnded) this.#abort.abort();
+		}
 		return this.#abort.signal;
 	}
 
@@ -99,8 +119,10 @@ export class ClientConnection {
 		} catch (cause) {
 			this.#refuse(cause);
 		}
-		this.#settled.resolve();
-		this.#opened.resolve();
+		this.#settled?.resolve();
+		this.#opened?.resolve();
+		this.#settled = undefined;
+		this.#opened = undefined;
 	}
 
 	/**
@@ -108,7 +130,7 @@ export class ClientConnection {
 	 * A running invocation does not hold the reader; a second one that has to wait for its slot does.
 	 */
 	receive(message: HubMessage): Promise<void> | undefined {
-		if (this.#state === "opening") return this.#opened.promise.then(() => this.receive(message));
+		if (this.#state === "opening") return this.#opened?.promise.then(() => this.receive(message));
 		if (this.#state === "ended") return undefined;
 		switch (message.type) {
 			case MessageType.Invocation:
@@ -156,11 +178,11 @@ export class ClientConnection {
 		if (this.#state === "ended") return;
 		const wasOpening = this.#state === "opening";
 		this.#state = "ended";
-		this.#abort.abort();
-		this.#opened.resolve();
-		for (const waiting of this.#waiting) waiting.started();
-		this.#waiting.clear();
-		if (wasOpening) await this.#host.settled(this.#settled.promise);
+		this.#abort?.abort();
+		this.#opened?.resolve();
+		for (const waiting of this.#waiting ?? []) waiting.started();
+		this.#waiting = undefined;
+		if (wasOpening && this.#settled) await this.#host.settled(this.#settled.promise);
 		if (this.#fate === "refused") return;
 		this.#fate = "disconnected";
 		await this.#host.disconnected(this, reason);
@@ -170,16 +192,17 @@ export class ClientConnection {
 		const close = this.#host.refused(this, cause, this.#fate === "disconnected");
 		this.#fate ??= "refused";
 		this.#state = "ended";
-		this.#abort.abort();
+		this.#abort?.abort();
 		this.wire.close(close);
 	}
 
 	#take(message: InvocationMessage): Promise<void> | undefined {
-		if (this.#running < this.#host.maximumParallelInvocations && this.#waiting.length === 0) {
+		if (this.#running < this.#host.maximumParallelInvocations && !this.#waiting?.length) {
 			void this.#run(message);
 			return undefined;
 		}
 		const { promise, resolve } = deferred();
+		this.#waiting ??= new Fifo();
 		this.#waiting.push({ message, started: resolve });
 		return promise;
 	}
@@ -188,7 +211,7 @@ export class ClientConnection {
 		this.#running++;
 		await this.#host.dispatch(this, message);
 		this.#running--;
-		const next = this.#waiting.shift();
+		const next = this.#waiting?.shift();
 		if (!next) return;
 		void this.#run(next.message);
 		next.started();

@@ -35,7 +35,8 @@ export class ClientProxy<Client extends object = ClientMethods> {
 	/**
 	 * Calls `target` on each of these clients; nobody answers. Resolves when the message is in their send buffers.
 	 * Clients, groups and users that do not exist are passed over.
-	 * @throws TrunklineError ERR_SERIALIZATION where an argument cannot be written (a cycle, for one).
+	 * @throws TrunklineError ERR_SERIALIZATION where an argument cannot be written (a cycle, for one). Where only some of
+	 * these clients' protocols cannot write it (MessagePack a BigInt of more than 64 bits), the others get it.
 	 */
 	send<Target extends keyof Client & string>(
 		target: Target,

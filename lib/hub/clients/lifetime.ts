@@ -13,7 +13,10 @@ export interface Lifetime {
 	get(connectionId: string): ClientConnection | undefined;
 	readonly size: number;
 	[Symbol.iterator](): Iterator<ClientConnection>;
-	/** Resolves when the message is in the buffers of all that it is for, not when they have it. */
+	/**
+	 * Resolves when the message is in the buffers of all that it is for, not when they have it. Rejects where the hub
+	 * protocol of one of them cannot write it; the others get it all the same.
+	 */
 	send(selection: Selection, message: PreparedMessage): Promise<void>;
 	join(connectionId: string, group: string): Promise<void>;
 	leave(connectionId: string, group: string): Promise<void>;

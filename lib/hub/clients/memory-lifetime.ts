@@ -73,12 +73,15 @@ export class MemoryLifetime implements Lifetime {
 		const carried = new Map<Carrier, ClientConnection[]>();
 		// Only the other end knows the users of a carrier's clients for sure, so each carrier is asked.
 		if (selection.kind === "users") for (const carrier of this.#carriers.keys()) carried.set(carrier, []);
+		const failures: unknown[] = [];
 		for (const client of this.#members(selection)) {
 			const { carrier } = client.wire;
-			if (!carrier) client.sendPrepared(message);
+			if (!carrier) attempt(() => client.sendPrepared(message), failures);
 			else listOf(carried, carrier).push(client);
 		}
-		for (const [carrier, members] of carried) carrier.send(selection, members, message);
+		for (const [carrier, members] of carried)
+			attempt(() => carrier.send(selection, members, message), failures);
+		if (failures.length > 0) throw failures[0];
 	}
 
 	#members(selection: Selection): Iterable<ClientConnection> {
@@ -108,6 +111,15 @@ export class MemoryLifetime implements Lifetime {
 		const count = this.#carriers.get(carrier) ?? 0;
 		if (count > 1) this.#carriers.set(carrier, count - 1);
 		else this.#carriers.delete(carrier);
+	}
+}
+
+/** What one client's protocol cannot write, another's can: nobody goes without for the sake of others. */
+function attempt(send: () => void, failures: unknown[]): void {
+	try {
+		send();
+	} catch (thrown) {
+		if (failures.length === 0) failures.push(thrown);
 	}
 }
 

@@ -12,20 +12,35 @@ const EVENT: Delivery = { kind: "event" };
 export class PreparedMessage {
 	readonly message: HubMessage;
 	readonly delivery: Delivery;
-	readonly #encoded = new Map<string, Buffer>();
+	readonly #encoded = new Map<string, Encoded>();
 
 	constructor(message: HubMessage, delivery: Delivery = EVENT) {
 		this.message = message;
 		this.delivery = delivery;
 	}
 
-	/** The message as `protocol` writes it, with framing. */
+	/**
+	 * The message as `protocol` writes it, with framing.
+	 * @throws TrunklineError ERR_SERIALIZATION for a value that cannot be written; the same each time.
+	 */
 	bytesFor(protocol: HubProtocol): Buffer {
-		let bytes = this.#encoded.get(protocol.name);
-		if (!bytes) {
-			bytes = protocol.write(this.message);
-			this.#encoded.set(protocol.name, bytes);
+		let encoded = this.#encoded.get(protocol.name);
+		if (!encoded) {
+			encoded = encode(protocol, this.message);
+			this.#encoded.set(protocol.name, encoded);
 		}
-		return bytes;
+		if ("bytes" in encoded) return encoded.bytes;
+		throw encoded.thrown;
+	}
+}
+
+/** Bytes, or why there are none: a value that cannot be written is not tried again for each of many clients. */
+type Encoded = { readonly bytes: Buffer } | { readonly thrown: unknown };
+
+function encode(protocol: HubProtocol, message: HubMessage): Encoded {
+	try {
+		return { bytes: protocol.write(message) };
+	} catch (thrown) {
+		return { thrown };
 	}
 }

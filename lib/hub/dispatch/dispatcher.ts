@@ -1,7 +1,8 @@
-import { HubException } from "../../errors/index.js";
+import { HubException, TrunklineError } from "../../errors/index.js";
 import {
 	type Arguments,
 	type CompletionMessage,
+	excerpt,
 	type HubMessage,
 	type InvocationMessage,
 	MessageType,
@@ -86,8 +87,18 @@ export class Dispatcher {
 	#failed({ client, target }: Called, thrown: unknown): string {
 		this.#hub.counters.add("invocationErrors");
 		if (thrown instanceof UnknownMethod) return unknownMethodText(target);
-		this.#hub.log.error({ err: thrown, target, connectionId: client.connectionId }, "An invocation failed.");
+		this.#logFailure({ target: excerpt(target), connectionId: client.connectionId }, thrown);
 		return failureText(target, thrown, this.#hub.options.detailedErrors);
+	}
+
+	/** A caller can pass wrong arguments as often as it likes: that is no event for the log. */
+	#logFailure(fields: object, thrown: unknown): void {
+		const { log } = this.#hub;
+		if (thrown instanceof TrunklineError && thrown.code === "ERR_ARGUMENTS") {
+			log.debug({ ...fields, code: thrown.code, reason: thrown.message }, "An invocation was refused.");
+		} else {
+			log.error({ err: thrown, ...fields }, "An invocation failed.");
+		}
 	}
 
 	#refuseStream(client: ClientConnection, message: StreamInvocationMessage): void {
