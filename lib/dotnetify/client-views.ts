@@ -9,6 +9,7 @@ import { jsonText } from "./state/data.js";
 import {
 	construct,
 	coreOf,
+	isMulticastClass,
 	isViewModelClass,
 	MulticastViewModel,
 	type ViewModel,
@@ -23,6 +24,9 @@ import {
 	unauthorized,
 	unknownViewModel,
 } from "./wire-exception.js";
+
+/** View models of one client that are looked at for changes in a turn of the event loop before the rest waits for its end. */
+const LOOKS_PER_TURN = 100;
 
 /** What the view models of one client need of those of the whole hub. */
 export interface ViewModelRegistry {
@@ -52,9 +56,9 @@ export class ClientViews implements ViewModelOwner {
 	readonly #views = new Map<string, HeldView>();
 	#tail: Promise<unknown> = Promise.resolve();
 	#isClosed = false;
-	/** All view models were looked at in this turn of the loop. */
-	#wasChecked = false;
-	/** They have to be looked at again when it ends. */
+	/** View models that were looked at for changes in this turn of the loop. */
+	#looks = 0;
+	/** All have to be looked at when it ends. */
 	#isCheckDue = false;
 	#wasLimitLogged = false;
 
@@ -245,7 +249,7 @@ export class ClientViews implements ViewModelOwner {
 	}
 
 	#construct(source: ViewModelSource, instanceId: string | undefined): ViewModel {
-		return construct({ instanceId, client: isMulticast(source) ? undefined : this.#client }, () =>
+		return construct({ instanceId, client: isMulticastClass(source) ? undefined : this.#client }, () =>
 			isViewModelClass(source) ? new source(instanceId) : source(instanceId, this.#client),
 		);
 	}
@@ -310,22 +314,23 @@ export class ClientViews implements ViewModelOwner {
 	}
 
 	/**
-	 * Sends what changed of the others: at once the first time in a turn of the event loop, and for all that follows once
-	 * when it ends. A client with many view models could keep the loop busy with looking at all of them again and again.
+	 * Sends what changed of the others: at once, or when so many were looked at in this turn of the event loop, once when
+	 * it ends. A client with many view models could keep the loop busy with looking at all of them again and again.
 	 */
 	#checkOthers(except: string | undefined): void {
-		if (this.#views.size === 0) return;
-		if (this.#wasChecked) {
+		const others = this.#views.size - (except === undefined ? 0 : 1);
+		if (others <= 0) return;
+		if (this.#looks > 0 && this.#looks + others > LOOKS_PER_TURN) {
 			this.#isCheckDue = true;
 			return;
 		}
-		this.#wasChecked = true;
-		setImmediate(() => this.#turned());
+		if (this.#looks === 0) setImmediate(() => this.#turned());
+		this.#looks += others;
 		for (const [id, view] of this.#views) if (id !== except) this.#pushView(view);
 	}
 
 	#turned(): void {
-		this.#wasChecked = false;
+		this.#looks = 0;
 		if (!this.#isCheckDue) return;
 		this.#isCheckDue = false;
 		this.#checkOthers(undefined);
@@ -374,13 +379,10 @@ export class ClientViews implements ViewModelOwner {
 		const viewModel = this.#views.get(id ?? "")?.instance.tracker.members.className;
 		const vmId = excerpt(id);
 		if (thrown instanceof LimitException) {
-			const { code, message } = thrown;
 			// A client can run into a limit as often as it likes; one line tells of it.
-			log[this.#wasLimitLogged ? "debug" : "warn"](
-				{ code, connectionId: this.#client.connectionId },
-				message,
-			);
+			const level = this.#wasLimitLogged ? "debug" : "warn";
 			this.#wasLimitLogged = true;
+			log[level]({ code: thrown.code, connectionId: this.#client.connectionId }, thrown.message);
 		} else if (thrown instanceof HubException) {
 			log.debug({ vmId, viewModel, err: thrown }, "A view model refused a message.");
 		} else {
@@ -395,8 +397,4 @@ interface Place {
 	readonly namespace: string | undefined;
 	/** False for a master on the way: the arguments of the request are not its own. */
 	readonly isLast: boolean;
-}
-
-function isMulticast(source: ViewModelSource): boolean {
-	return source.prototype instanceof MulticastViewModel;
 }

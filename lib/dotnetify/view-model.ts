@@ -109,8 +109,8 @@ export abstract class ViewModel {
 	}
 
 	/**
-	 * Sends what changed: of this view model now, and of all others of the same client now, or at the end of the loop's
-	 * turn where they were looked at in this turn already.
+	 * Sends what changed: of this view model now, and of all others of the same client by the end of the event loop's
+	 * turn (now, unless very many were looked at in this turn already).
 	 */
 	pushUpdates(): void {
 		this.#core.owner?.push(this);
@@ -233,4 +233,9 @@ export type ViewModelSources = Readonly<Record<string, ViewModelSource>>;
 /** Whether a source is a class of view models. */
 export function isViewModelClass(source: ViewModelSource): source is ViewModelClass {
 	return source.prototype instanceof ViewModel;
+}
+
+/** Whether a source is a class of view models that clients share. */
+export function isMulticastClass(source: ViewModelSource): boolean {
+	return source.prototype instanceof MulticastViewModel;
 }

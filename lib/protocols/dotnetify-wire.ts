@@ -150,10 +150,7 @@ function readHttpConnection(value: unknown, name: string): ForwardedHttpConnecti
 }
 
 function readHeaders(value: unknown, name: string): Record<string, string[]> {
-	const entries = Object.entries(asFields(value, name)).map(([key, texts]) => [
-		key,
-		asTexts(texts, `${name}.${key.slice(0, MAX_ID_LENGTH)}`),
-	]);
+	const entries = Object.entries(asFields(value, name)).map(([key, texts]) => [key, asTexts(texts, name)]);
 	return Object.fromEntries(entries) as Record<string, string[]>;
 }
 
@@ -341,10 +338,8 @@ function readIds(value: unknown): string[] {
 }
 
 function refuse(message: string): TrunklineError {
-	return new TrunklineError(
-		"ERR_LINK_PROTOCOL",
-		`The peer of a link broke dotNetify's protocol: ${message}.`,
-	);
+	const text = `The peer of a link broke dotNetify's protocol: ${message}.`;
+	return new TrunklineError("ERR_LINK_PROTOCOL", text);
 }
 
 function parseJson(text: string, name: string): unknown {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { createViewModelHub, ViewModel, type ViewModelSources } from "../../lib/dotnetify/index.js";
+import { collectingLog, settle } from "../hub/fakes.js";
 import { RecordingClient } from "./recording-client.js";
 
 let log: string[] = [];
@@ -129,6 +130,96 @@ describe("dotnetify/client-views", () => {
 		assert.deepEqual(log, ["disposed Fragile"]);
 		isBroken = false;
 		assert.deepEqual(await client.request("Fragile"), {});
+	});
+
+	describe("with 100 view models", () => {
+		let reads = 0;
+		let views: Watched[] = [];
+		class Watched extends ViewModel {
+			N = 0;
+			get Read(): number {
+				return ++reads && 1;
+			}
+			override onCreated(): void {
+				views.push(this);
+			}
+		}
+		let client: RecordingClient;
+
+		beforeEach(async () => {
+			views = [];
+			client = clientOf({ Watched });
+			for (let at = 0; at < 100; at++) await client.request(`Watched$${at}`);
+			// The requests' last changes, then a turn in which nothing was looked at.
+			for (let turn = 0; turn < 2; turn++) await settle();
+			client.take();
+			reads = 0;
+		});
+
+		it("looks at all of them twice for any number of messages in a turn, and loses no change", async () => {
+			for (let n = 1; n <= 200; n++) {
+				for (const view of views.slice(50)) view.N = n;
+				await client.update("Watched$1", { Nope: n });
+			}
+			await settle();
+			assert(reads <= 200 + 2 * 100, `${reads} reads`);
+			const data = client.take();
+			assert.equal(data.length, 100);
+			assert.deepEqual(
+				[0, 1].map((at) => data.slice(at * 50, at * 50 + 50).map(({ N }) => N)),
+				[Array(50).fill(1), Array(50).fill(200)],
+			);
+		});
+
+		it("pushes the one that asks at once, and looks at the others twice in a turn", async () => {
+			for (const view of views) {
+				view.N = 5;
+				view.pushUpdates();
+				assert.equal(client.responses.at(-1)?.data.N, 5);
+			}
+			assert.equal(client.take().length, 100);
+			const [first] = views;
+			assert(first);
+			first.N = 6;
+			await settle();
+			assert.deepEqual(client.take(), [{ N: 6 }], "at the end of the turn");
+			assert(reads <= 100 + 2 * 100, `${reads} reads`);
+		});
+
+		it("pushes nothing at the end of the turn to a client that is gone", async () => {
+			await client.update("Watched$1", { Nope: 1 });
+			await client.update("Watched$1", { Nope: 1 });
+			for (const view of views) view.N = 7;
+			await client.disconnect();
+			await settle();
+			assert.deepEqual(
+				client.take().filter(({ N }) => N !== undefined),
+				[],
+			);
+		});
+	});
+
+	it("warns once of a client that runs into a limit, and cuts its ids in the log", async () => {
+		const log = collectingLog();
+		class Broken extends ViewModel {
+			override onCreated(): void {
+				throw new Error("x");
+			}
+		}
+		const hub = createViewModelHub({ viewModels: { Broken }, log });
+		const client = new RecordingClient(hub);
+		for (let at = 0; at < 3; at++) await client.request("B".repeat(257));
+		assert.deepEqual(
+			log.entries.map(({ level, code }) => [level, code]),
+			[
+				["warn", "ERR_LIMIT"],
+				["debug", "ERR_LIMIT"],
+				["debug", "ERR_LIMIT"],
+			],
+		);
+		await client.request(`Broken$${"x".repeat(200)}`);
+		assert.equal(log.entries.at(-1)?.level, "error");
+		assert.equal(String(log.entries.at(-1)?.vmId).length, 100);
 	});
 
 	it("pushes nothing after dispose", async () => {

@@ -24,6 +24,7 @@ export interface Data {
 	readonly Text?: unknown;
 	readonly Who?: unknown;
 	readonly Now?: unknown;
+	readonly N?: unknown;
 }
 
 /** A `Response_VM` as a client reads it. */

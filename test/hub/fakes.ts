@@ -156,14 +156,27 @@ export class FakeConnection implements Connection {
 	}
 }
 
-/** A log that keeps its sentences. */
-export function collectingLog(): Log & { readonly lines: string[] } {
+/** What a log line carries beside its sentence. */
+export interface Logged {
+	readonly level: string;
+	readonly err?: unknown;
+	readonly code?: unknown;
+	readonly reason?: unknown;
+	readonly target?: unknown;
+	readonly vmId?: unknown;
+}
+
+/** A log that keeps its sentences, and in `entries` their fields. */
+export function collectingLog(): Log & { readonly lines: string[]; readonly entries: Logged[] } {
 	const lines: string[] = [];
+	const entries: Logged[] = [];
 	const add =
 		(level: string) =>
-		(_fields: object, message: string): void =>
-			void lines.push(`${level} ${message}`);
-	return { lines, debug: add("debug"), info: add("info"), warn: add("warn"), error: add("error") };
+		(fields: object, message: string): void => {
+			lines.push(`${level} ${message}`);
+			entries.push({ ...fields, level });
+		};
+	return { lines, entries, debug: add("debug"), info: add("info"), warn: add("warn"), error: add("error") };
 }
 
 /** Lets every promise that can settle do so. */

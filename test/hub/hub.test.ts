@@ -53,6 +53,37 @@ describe("hub/hub", () => {
 		assert.deepEqual([hub.lifetime.size, hub.counters.get("undeliverable.ERR_LIMIT")], [0, 1]);
 	});
 
+	it("reaches clients whose protocol can write a message, whatever that of the others cannot", async () => {
+		const { hub, client, close } = await live();
+		try {
+			const packed = await client({ messagePack: true });
+			const got: unknown[] = [];
+			const plain = await client();
+			for (const connection of [packed, plain]) connection.on("t", (value) => void got.push(value));
+			await assert.rejects(hub.clients.all.send("t", 2n ** 70n), { code: "ERR_SERIALIZATION" });
+			await hub.clients.all.send("t", 1);
+			await until(() => got.length === 3);
+			assert.deepEqual(got.sort(), [1, 1, 2 ** 70]);
+		} finally {
+			await close();
+		}
+	});
+
+	it("cuts what a client chose in reports: ids, targets and reasons", () => {
+		const log = collectingLog();
+		const hub = createHub()({ log });
+		const events: unknown[] = [];
+		hub.on("undeliverable", (event) => void events.push(event));
+		const long = "x".repeat(30_000);
+		hub.report({ code: "ERR_LIMIT", client: long, target: long, vmId: long, reason: long });
+		const cut = `${"x".repeat(99)}…`;
+		const event = { code: "ERR_LIMIT", client: cut, target: cut, vmId: cut, reason: `${"x".repeat(499)}…` };
+		assert.deepEqual(events, [event]);
+		assert.deepEqual(log.entries, [{ level: "warn", ...event }]);
+		hub.report({ code: "ERR_LIMIT", reason: "short" });
+		assert.deepEqual(events[1], { code: "ERR_LIMIT", reason: "short" });
+	});
+
 	it("closes each client once, waits for its listeners, then closes the extensions", async () => {
 		const seen: string[] = [];
 		const hub = createHub()();

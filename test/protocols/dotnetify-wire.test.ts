@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { inspect } from "node:util";
 import fc from "fast-check";
 import {
 	CONTEXT_KEY,
@@ -291,6 +292,13 @@ describe("protocols/dotnetify-wire", () => {
 		for (const [what, text] of refused) {
 			it(`refuses ${what}`, () => assert.throws(() => parseForwardedContext(text), refusesLink));
 		}
+
+		it("quotes nothing of a text that is not JSON: it holds cookies", () => {
+			assert.throws(
+				() => parseForwardedContext('{"HubId":"h","Cookie": hunter2}'),
+				(error: Error) => !inspect(error, { depth: 9 }).includes("hunter"),
+			);
+		});
 
 		it("leaves prototypes alone", () => {
 			const headers = '{"__proto__":["polluted"]}';

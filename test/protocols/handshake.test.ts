@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { inspect } from "node:util";
 import fc from "fast-check";
 import { parseHandshakeRequest, writeHandshakeResponse } from "../../lib/protocols/index.js";
 import { throwsCode } from "./messages.js";
@@ -49,6 +50,15 @@ describe("protocols/handshake", () => {
 			}),
 		);
 		assert.throws(() => parse("[".repeat(32_768)), throwsCode("ERR_HANDSHAKE"));
+	});
+
+	it("quotes nothing of a request that it refuses", () => {
+		for (const text of ["hunter2", '{"protocol": hunter2}', '{"version":"hunter2"}'])
+			assert.throws(
+				() => parse(text),
+				(error: Error) => !inspect(error, { depth: 9 }).includes("hunter"),
+				text,
+			);
 	});
 
 	it("writes an answer with or without an error", () => {

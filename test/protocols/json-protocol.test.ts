@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { inspect } from "node:util";
 import { JsonHubProtocol, NullLogger } from "@microsoft/signalr";
 import fc from "fast-check";
 import { Arguments, type HubMessage, jsonProtocol, MAX_READ_DEPTH } from "../../lib/protocols/index.js";
@@ -38,6 +39,22 @@ function asJsonReads(message: PlainMessage): PlainMessage {
 }
 
 describe("protocols/json-protocol", () => {
+	it("quotes nothing of a message that it refuses: errors go to logs", () => {
+		for (const text of [
+			'{"password": hunter2}',
+			'{"type":1,"hunter2',
+			"hunter2",
+			'"hunter2"',
+			'{"type":"hunter2"}',
+		]) {
+			assert.throws(
+				() => parse(text),
+				(error: Error) => !inspect(error, { depth: 9 }).includes("hunter"),
+				text,
+			);
+		}
+	});
+
 	for (const { name, message, json } of readVectors<{ name: string; message: PlainMessage; json: string }[]>(
 		"hub-messages",
 	)) {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { inspect } from "node:util";
 import { NullLogger } from "@microsoft/signalr";
 import { MessagePackHubProtocol } from "@microsoft/signalr-protocol-msgpack";
 import fc from "fast-check";
@@ -244,6 +245,24 @@ describe("protocols/messagepack-protocol", () => {
 		assert.throws(() => itemOf(nested(MAX_READ_DEPTH)), throwsCode("ERR_PROTOCOL"));
 		assert.throws(() => parse("91".repeat(32_768)), throwsCode("ERR_PROTOCOL"));
 		assert.throws(() => itemOf("81a161".repeat(10_000)), throwsCode("ERR_PROTOCOL"));
+	});
+
+	it("quotes nothing of a message that it refuses: errors go to logs", () => {
+		const secret = Buffer.from("hunter2hunter2");
+		const text = Buffer.concat([Buffer.from([0xa0 + secret.length]), secret]);
+		const records = [
+			text,
+			Buffer.concat([Buffer.from([0x92, 0x01]), text]),
+			Buffer.concat([Buffer.from([0x91]), text, text]),
+			Buffer.concat([Buffer.from([0xd6, 0xff]), secret]),
+			Buffer.concat([Buffer.from([0x92]), text, Buffer.from([0xc7, 0x0e, 0xff]), secret]),
+		];
+		for (const record of records) {
+			assert.throws(
+				() => messagePackProtocol.parse(record),
+				(error: Error) => !inspect(error, { depth: 9 }).includes("hunter"),
+			);
+		}
 	});
 
 	it("leaves prototypes alone", () => {

@@ -284,6 +284,28 @@ describe("transports/client-address", () => {
 		assert.equal(queryValue(query, "access_token"), undefined);
 	});
 
+	it("parses the query of a request when it is read, once", async () => {
+		const queries: unknown[] = [];
+		const served = await serve({
+			authenticate(request) {
+				assert.equal(typeof Object.getOwnPropertyDescriptor(request, "query")?.get, "function");
+				assert.equal(request.query, request.query);
+				queries.push([...request.query]);
+				return undefined;
+			},
+		});
+		await ask(served.port, "/chat/negotiate?a=%20b&A=2");
+		await ask(served.port, "/chat/negotiate");
+		assert.deepEqual(queries, [
+			[
+				["a", " b"],
+				["A", "2"],
+			],
+			[],
+		]);
+		await served.close();
+	});
+
 	it("is the same for negotiate and for an upgrade", async () => {
 		const seen: unknown[] = [];
 		const served = await serve({

@@ -153,7 +153,15 @@ describe("transports/tokens", () => {
 		const own = tokens();
 		const { token, connectionId } = own.issue("ann", 0);
 		assert.equal(token, connectionId);
-		assert.equal(tokens({ serverId: "s2" }).read(token, "ann")?.connectionId, token);
+		assert.equal(own.read(token, "ann")?.connectionId, token);
+	});
+
+	it("refuses the version 0 value of another server, which everybody may know: it would open the connection again", () => {
+		const { token } = tokens({ serverId: "s1" }).issue("ann", 0);
+		for (const serverId of ["s2", "s", "s11"])
+			assert.equal(tokens({ serverId }).read(token, "ann"), undefined, serverId);
+		const restarted = tokens({ serverId: "s1" });
+		assert.equal(restarted.read(token, "ann")?.connectionId, token);
 	});
 
 	it("refuses server names and secrets that make no sense, without showing a secret", () => {

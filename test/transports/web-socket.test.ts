@@ -208,6 +208,55 @@ describe("transports/web-socket", () => {
 		});
 	}
 
+	it("takes the fragments that .NET's client makes of a message of maxFrameBytes: 4 KB each, and an empty last one", async () => {
+		await start({ maxFrameBytes: 1024 * 1024 });
+		const { socket, owner } = await openRaw(served);
+		const part = Buffer.alloc(4_096, 120);
+		const parts = Array.from({ length: 256 }, (_, at) => frame(at === 0 ? 0x01 : 0x00, part));
+		socket.write(Buffer.concat([...parts, frame(0x80, "")]));
+		await owner.has(1024 * 1024);
+		socket.destroy();
+	});
+
+	it("ends a connection whose message comes in more fragments than any client makes, whatever lies between them", async () => {
+		await start({ maxFrameBytes: 40_960 });
+		const { socket, owner } = await openRaw(served);
+		const pongs = Buffer.concat(Array.from({ length: 50 }, () => frame(0x8a, Buffer.alloc(125))));
+		const bound = 16 + 10;
+		socket.write(frame(0x01, "x"));
+		for (let at = 1; at < bound; at++) socket.write(Buffer.concat([pongs, frame(0x00, "x")]));
+		socket.write(frame(0x89, "alive"));
+		const pong = await readUntil(socket, (read) => read.length >= 7);
+		assert.equal(pong.subarray(2).toString(), "alive");
+		assert.equal(owner.errors.length, 0);
+		socket.write(frame(0x00, "x"));
+		const answer = await readUntil(socket, (read) => read.length >= 4);
+		assert.deepEqual([answer[0], answer.readUInt16BE(2)], [0x88, 1008]);
+		socket.destroy();
+		const error = await owner.closedWith;
+		assert.equal((error as { code?: string } | undefined)?.code, "ERR_TRANSPORT");
+	});
+
+	it("ends a connection whose frame comes in pieces smaller than any network makes", async () => {
+		await start({ maxFrameBytes: 4_096 });
+		const { socket, owner } = await openRaw(served);
+		socket.setNoDelay(true);
+		const bytes = frame(0x82, Buffer.alloc(4_000));
+		let answer = Buffer.alloc(0);
+		socket.on("data", (data) => {
+			answer = Buffer.concat([answer, data]);
+		});
+		for (let sent = 0; answer.length < 4 && sent < bytes.length; sent++) {
+			socket.write(bytes.subarray(sent, sent + 1));
+			await nextTurn();
+		}
+		assert.equal(owner.bytes.length, 0);
+		assert.deepEqual([answer[0], answer.readUInt16BE(2)], [0x88, 1008]);
+		socket.destroy();
+		const error = await owner.closedWith;
+		assert.equal((error as { code?: string } | undefined)?.code, "ERR_TRANSPORT");
+	});
+
 	it("gives up a client that broke the rules and does not go, in closeTimeoutMs", async () => {
 		const clock = new ManualClock();
 		await start({ clock });

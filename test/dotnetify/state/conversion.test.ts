@@ -26,6 +26,32 @@ describe("dotnetify/state/conversion", () => {
 		});
 	}
 
+	it("reads every form of a number, and refuses what only looks like one", () => {
+		for (const text of ["1.", ".5", "+1", "-0", "1e5", "1.5E-3", "007"])
+			assert.equal(convertLike(0, text), Number(text), text);
+		for (const text of [".", "1.2.3", "1e", "e1", "--1", "1 2", "1x"])
+			assert.throws(() => convertLike(0, text), { name: "ArgumentException" }, text);
+	});
+
+	it("reads no number, boolean or date from a text of more than 400 characters, and does not send it back", () => {
+		assert.equal(convertLike(0, `${"0".repeat(399)}7`), 7);
+		assert.equal(convertLike(0n, `${"0".repeat(399)}7`), 7n);
+		for (const current of [0, 0.5, 1n, true, new Date(0)]) {
+			for (const text of [
+				"0".repeat(401),
+				`${"1".repeat(30_000)}x`,
+				`${" ".repeat(400)}1`,
+				`true${" ".repeat(400)}`,
+			]) {
+				assert.throws(
+					() => convertLike(current, text),
+					(error: Error) => error.name === "ArgumentException" && error.message.length < 500,
+				);
+			}
+		}
+		assert.equal(convertLike("text", "a".repeat(30_000)), "a".repeat(30_000));
+	});
+
 	it("reads dates and bytes", () => {
 		assert.deepEqual(
 			convertLike(new Date(0), "2026-01-02T03:04:05.000Z"),

@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
+import { inspect } from "node:util";
 import fc from "fast-check";
 import { deferred } from "../../../lib/base/index.js";
+import { TrunklineError } from "../../../lib/errors/index.js";
 import { invocationOf, PreparedMessage } from "../../../lib/hub/index.js";
 import { MessageType } from "../../../lib/protocols/index.js";
 import { settle } from "../fakes.js";
-
-import { call, codeOf, FAILED, Fixture, PING } from "./channel-fixture.js";
+import { call, codeOf, FAILED, Fixture, PING, SHAKE } from "./channel-fixture.js";
 
 describe("hub/channel/message-channel: messages", () => {
 	it("ignores types that it does not know and goes on", () => {
@@ -158,6 +159,66 @@ describe("hub/channel/message-channel: back-pressure", () => {
 		fixture.hold.reject(new Error("secret"));
 		await settle();
 		assert.deepEqual(fixture.answers, [FAILED]);
+	});
+});
+
+describe("hub/channel/message-channel: log", () => {
+	it("tells of a client that breaks the protocol once, with a reason, and nothing of what it sent", async () => {
+		const bad = [
+			'{"password": hunter2}',
+			'{"type":"hunter2"}',
+			`{"type":1,"target":"${"hunter2".repeat(9_000)}`,
+		];
+		for (const record of bad) {
+			const fixture = new Fixture().shake();
+			fixture.connection.receive(record, record);
+			await settle();
+			const [entry] = fixture.log.entries;
+			assert.deepEqual(fixture.log.lines, ["warn A client was lost."]);
+			assert.deepEqual(
+				[entry?.err, typeof entry?.reason, typeof entry?.code],
+				[undefined, "string", "string"],
+			);
+			assert.equal(inspect(fixture.log.entries, { depth: 9 }).includes("hunter"), false);
+		}
+	});
+
+	it("tells of clients that timed out or whose transport failed at debug, of slow ones at warn, of ends not at all", () => {
+		const lost = (error?: Error): unknown => {
+			const fixture = new Fixture().shake();
+			fixture.connection.vanish(error);
+			return fixture.log.entries.map(({ level, code, reason }) => [level, code, reason]);
+		};
+		assert.deepEqual(lost(new TrunklineError("ERR_SLOW_CLIENT", "slow")), [
+			["warn", "ERR_SLOW_CLIENT", "slow"],
+		]);
+		assert.deepEqual(lost(new TrunklineError("ERR_TRANSPORT", "x")), [["debug", "ERR_TRANSPORT", "x"]]);
+		assert.deepEqual(lost(), []);
+		const silent = new Fixture().shake();
+		silent.connection.receive(PING);
+		silent.clock.advance(40_000);
+		assert.deepEqual(silent.log.lines, ["debug A client was lost."]);
+	});
+
+	it("keeps the stack of an error that is the server's own", () => {
+		const error = new Error("x");
+		const fixture = new Fixture();
+		fixture.handler = {
+			...fixture.handler,
+			message() {
+				throw error;
+			},
+		};
+		fixture.shake().connection.receive(call("a"));
+		assert.deepEqual(fixture.log.lines, ["warn A connection failed and is closed."]);
+		assert.equal(fixture.log.entries[0]?.err, error);
+		const early = new Fixture({
+			protocol() {
+				throw error;
+			},
+		});
+		early.connection.receive(SHAKE);
+		assert.equal(early.log.entries[0]?.err, error);
 	});
 });
 

@@ -225,6 +225,23 @@ describe("hub/clients/client-connection", () => {
 		assert.deepEqual([errors, wire.closes], [["mine"], [{ type: MessageType.Close }]]);
 	});
 
+	it("aborts a signal that is asked for before its end or after it, and keeps its items and groups", async () => {
+		const { client } = make();
+		await client.open();
+		const early = client.aborted;
+		assert.equal(client.aborted, early);
+		client.items.set("a", 1);
+		client.groups.add("g");
+		assert.deepEqual([early.aborted, client.isEnded], [false, false]);
+		await client.ended({ kind: "closed" });
+		assert.deepEqual([early.aborted, client.isEnded], [true, true]);
+		assert.deepEqual([client.items.get("a"), client.groups.has("g")], [1, true]);
+		const { client: other } = make();
+		await other.open();
+		await other.ended({ kind: "closed" });
+		assert.equal(other.aborted.aborted, true);
+	});
+
 	it("is forgotten in time by a hub with listeners that never settle", async () => {
 		const clock = new ManualClock();
 		const log = collectingLog();

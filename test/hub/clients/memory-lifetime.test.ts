@@ -119,6 +119,29 @@ describe("hub/clients/memory-lifetime", () => {
 		assert.equal(lifetime.get("a"), clients[0]?.client);
 	});
 
+	it("rejects where some cannot be sent to, and sends to all others", async () => {
+		const carrier = new FakeCarrier();
+		lifetime.add(fakeClient("x", { carrier }).client);
+		const broken = new FakeCarrier();
+		broken.send = () => {
+			throw new Error("carrier");
+		};
+		lifetime.add(fakeClient("y", { carrier: broken }).client);
+		for (const at of [0, 2]) {
+			const wire = clients[at]?.wire;
+			assert(wire);
+			wire.send = () => {
+				throw new Error(`wire ${at}`);
+			};
+		}
+		await assert.rejects(lifetime.send({ kind: "all" }, MESSAGE), { message: "wire 0" });
+		assert.deepEqual(
+			clients.map(({ wire }) => wire.sent.length),
+			[0, 1, 0, 1],
+		);
+		assert.equal(carrier.sends.length, 1);
+	});
+
 	it("sends once through a carrier, whatever the number of members", async () => {
 		const carrier = new FakeCarrier();
 		const carried = ["x", "y"].map((id) => fakeClient(id, { carrier }));

@@ -20,6 +20,20 @@ describe("hub/clients/prepared-message", () => {
 		assert.deepEqual(message.delivery, { kind: "event" });
 	});
 
+	it("is not tried again where it cannot be written, however many clients are to get it", () => {
+		let reads = 0;
+		const argument = {
+			get field(): never {
+				reads++;
+				throw new Error("no");
+			},
+		};
+		const message = new PreparedMessage(invocationOf("t", [argument]));
+		for (let client = 0; client < 3; client++)
+			assert.throws(() => message.bytesFor(jsonProtocol), { code: "ERR_SERIALIZATION" });
+		assert.equal(reads, 1);
+	});
+
 	it("throws where an argument cannot be written", () => {
 		const cyclic: unknown[] = [];
 		cyclic.push(cyclic);

@@ -197,6 +197,26 @@ describe("hub/dispatch/dispatcher", () => {
 		);
 	});
 
+	it("logs wrong arguments at debug, without a stack, and targets cut to 100 characters", async () => {
+		const log = collectingLog();
+		const opened = open({ log, methods: { two: (_ctx: unknown, _a: unknown, _b: unknown) => {} } });
+		opened.hub.use(async (_ctx, next) => {
+			await next();
+			throw new Error("x");
+		});
+		await answerTo(opened, "two", 1);
+		const reason = "Invocation provides 1 argument(s) but target expects 2.";
+		const connectionId = "c1";
+		assert.deepEqual(log.entries, [
+			{ level: "debug", target: "two", connectionId, code: "ERR_ARGUMENTS", reason },
+		]);
+		opened.hub.use(() => {
+			throw new Error("y");
+		});
+		await answerTo(opened, "t".repeat(30_000));
+		assert.equal(log.entries[1]?.target, `${"t".repeat(99)}…`);
+	});
+
 	it("counts invocations and failures, and logs failures of the server only", async () => {
 		const log = collectingLog();
 		const opened = open({
