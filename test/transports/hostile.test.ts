@@ -89,8 +89,8 @@ describe("transports, hostile input", () => {
 			const socket = rawSocket(served.port);
 			socket.write(
 				request
-					.replace("Host: a", `Host: a\r\nX-Long: ${"x".repeat(100_000)}`)
-					.replace("Host: 127.0.0.1", `X-Long: ${"x".repeat(100_000)}`),
+					.replace("Host: a", `Host: a\r\nX-Long: ${"x".repeat(20_000)}`)
+					.replace("Host: 127.0.0.1", `X-Long: ${"x".repeat(20_000)}`),
 			);
 			assert.match(await readAll(socket), /^HTTP\/1\.1 431 /);
 		}

@@ -119,8 +119,8 @@ describe("transports/negotiate over HTTP", () => {
 					socket.on("close", () => reject(new Error("cut off")));
 					socket.on("data", () => {});
 					socket.write("POST /chat/negotiate HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
-					const push = (): void => {
-						if (!socket.destroyed) socket.write(`2000\r\n${"x".repeat(0x2000)}\r\n`, push);
+					const push = (error?: Error | null): void => {
+						if (!error && socket.writable) socket.write(`2000\r\n${"x".repeat(0x2000)}\r\n`, push);
 					};
 					push();
 				});
