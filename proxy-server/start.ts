@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomInt } from "node:crypto";
 import { setTimeout } from "node:timers/promises";
 import { type ChildPlan, Children, freePort } from "./children.js";
 import { Front, type FrontTarget } from "./front.js";
@@ -38,8 +38,8 @@ async function planLayout(port: number): Promise<Layout> {
 		taken.add(chosen);
 		return chosen;
 	};
-	// With any port for the front, any will do for the others.
-	const after = (offset: number): number => (port === 0 ? 0 : port + offset);
+	// With any port for the front, any will do for the others: below those that the system gives to outgoing connections.
+	const after = (offset: number): number => (port === 0 ? randomInt(20_000, 32_000) : port + offset);
 	return {
 		frontPort: port,
 		appServer: { name: "app", port: await choose(after(1)) },
