@@ -376,7 +376,7 @@ describe("forwarding/proxy-end/queueing", () => {
 			all: fc.array(fc.boolean(), { minLength: 8, maxLength: 8 }),
 		});
 		await fc.assert(fc.asyncProperty(plan, killTest), { numRuns: 15 });
-	}).timeout(20_000);
+	}).timeout(60_000);
 });
 
 async function killTest({
