@@ -2,9 +2,9 @@ import { messageOf } from "../../errors/index.js";
 import {
 	type ChannelHandler,
 	type Hub,
-	invocationOf,
 	type MessageChannel,
 	PreparedMessage,
+	unknownMethodText,
 } from "../../hub/index.js";
 import {
 	Arguments,
@@ -18,6 +18,7 @@ import {
 	MessageType,
 	parseInvokeArguments,
 } from "../../protocols/index.js";
+import { forwardingException } from "../forwarding-exception.js";
 import { type ForwardedClient, INVOKE_FAILED, type Proxies } from "./proxies.js";
 import type { ProxyPeer } from "./proxy-peer.js";
 
@@ -55,8 +56,7 @@ export class LinkEnd implements ChannelHandler {
 
 	#invoke(message: InvocationMessage): void {
 		if (message.target.toLowerCase() !== HubTarget.Invoke.toLowerCase()) {
-			const text = `Failed to invoke '${message.target}' due to an error on the server. HubException: Method does not exist.`;
-			this.#answer(message.invocationId, text);
+			this.#answer(message.invocationId, unknownMethodText(message.target));
 			return;
 		}
 		const call = parseInvokeArguments(message.arguments.values, (text) => this.#proxies.contextOf(text));
@@ -114,11 +114,7 @@ export class LinkEnd implements ChannelHandler {
 			this.#answer(invocationId, INVOKE_FAILED);
 			return;
 		}
-		const Message = "The message could not be delivered (ERR_LIMIT).";
-		const text = JSON.stringify({ ExceptionType: "ForwardingException", Message });
-		client.connection.sendPrepared(
-			new PreparedMessage(invocationOf(HubTarget.Response, [[vmId ?? null, text]])),
-		);
+		client.connection.sendPrepared(forwardingException(vmId, "ERR_LIMIT"));
 	}
 
 	#disconnect(context: ForwardedContext, invocationId: string | undefined): void {

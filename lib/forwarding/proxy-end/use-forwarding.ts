@@ -1,14 +1,6 @@
 import { randomId } from "../../base/index.js";
-import { messageOf, TrunklineError } from "../../errors/index.js";
-import {
-	type ClientConnection,
-	type Hub,
-	type HubExtension,
-	type InvocationContext,
-	invocationOf,
-	type Middleware,
-	PreparedMessage,
-} from "../../hub/index.js";
+import { type ErrorCode, messageOf, TrunklineError } from "../../errors/index.js";
+import type { ClientConnection, Hub, HubExtension, InvocationContext, Middleware } from "../../hub/index.js";
 import {
 	currentTarget,
 	DISCONNECTED_METHOD,
@@ -17,6 +9,7 @@ import {
 	parseLinkResponse,
 } from "../../protocols/index.js";
 import { contextTextOf } from "../client-context.js";
+import { forwardingException } from "../forwarding-exception.js";
 import { LINK_PROTOCOL_NAME } from "../link-terms.js";
 import type { ForwardedKind, ForwardedMessage, ForwardingFailure } from "./forwarded-message.js";
 import { LinkPool } from "./link-pool.js";
@@ -236,20 +229,14 @@ function tell(hub: Hub, message: ForwardedMessage, { code, reason }: ForwardingF
 	}
 }
 
-function tellCaller({ client, kind, method, vmId, completer, isCopy }: ForwardedMessage, code: string): void {
+function tellCaller(
+	{ client, kind, method, vmId, completer, isCopy }: ForwardedMessage,
+	code: ErrorCode,
+): void {
 	if (isCopy || kind === "disconnect") return;
 	if (kind === "method") {
 		completer?.fail(`Failed to invoke '${method}': the message could not be delivered (${code}).`);
 		return;
 	}
-	const response = [vmId ?? null, exceptionText(code)];
-	client.sendPrepared(new PreparedMessage(invocationOf(HubTarget.Response, [response])));
-}
-
-/** What a view model's page gets: it has no other place for an error (a Completion's would be an unhandled rejection). */
-function exceptionText(code: string): string {
-	return JSON.stringify({
-		ExceptionType: "ForwardingException",
-		Message: `The message could not be delivered (${code}).`,
-	});
+	client.sendPrepared(forwardingException(vmId, code));
 }
