@@ -70,3 +70,8 @@ export function messageOf(thrown: unknown): string {
 		return "something that has no text was thrown";
 	}
 }
+
+/** What a caller is told of a target that no method was declared for: ASP.NET Core SignalR's text, measured. */
+export function unknownMethodText(target: string): string {
+	return `Failed to invoke '${target}' due to an error on the server. HubException: Method does not exist.`;
+}

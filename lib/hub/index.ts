@@ -18,7 +18,6 @@ export { type Delivery, PreparedMessage } from "./clients/prepared-message.js";
 export type { Selection } from "./clients/selection.js";
 export { Counters } from "./counters.js";
 export { type CreateHubOptions, createHub } from "./create-hub.js";
-export { unknownMethodText } from "./dispatch/failure-text.js";
 export {
 	type Completer,
 	ConnectionContext,

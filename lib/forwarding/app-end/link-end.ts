@@ -1,11 +1,5 @@
-import { messageOf } from "../../errors/index.js";
-import {
-	type ChannelHandler,
-	type Hub,
-	type MessageChannel,
-	PreparedMessage,
-	unknownMethodText,
-} from "../../hub/index.js";
+import { messageOf, unknownMethodText } from "../../errors/index.js";
+import { type ChannelHandler, type Hub, type MessageChannel, PreparedMessage } from "../../hub/index.js";
 import {
 	Arguments,
 	CONTEXT_KEY,

@@ -1,4 +1,4 @@
-import { HubException, TrunklineError } from "../../errors/index.js";
+import { HubException, TrunklineError, unknownMethodText } from "../../errors/index.js";
 import {
 	type Arguments,
 	type CompletionMessage,
@@ -11,7 +11,7 @@ import {
 import type { ClientConnection } from "../clients/client-connection.js";
 import { PreparedMessage } from "../clients/prepared-message.js";
 import type { Hub } from "../hub.js";
-import { failureText, notStreamingText, unknownMethodText } from "./failure-text.js";
+import { failureText, notStreamingText } from "./failure-text.js";
 import { type DeferredAnswer, InvocationContext } from "./invocation-context.js";
 import { type BoundMethod, bindMethods, type HubMethods } from "./method.js";
 import { compose, type Middleware } from "./middleware.js";

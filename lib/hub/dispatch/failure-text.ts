@@ -12,11 +12,6 @@ export function failureText(target: string, thrown: unknown, detailed: boolean):
 	return withDetail(`An unexpected error occurred invoking '${target}' on the server.`, thrown, detailed);
 }
 
-/** The text for a target that no method was declared for. */
-export function unknownMethodText(target: string): string {
-	return `Failed to invoke '${target}' due to an error on the server. HubException: Method does not exist.`;
-}
-
 /** The text for a plain method that was called as a stream. */
 export function notStreamingText(target: string): string {
 	return `The client attempted to invoke the non-streaming '${target}' method with a streaming invocation.`;

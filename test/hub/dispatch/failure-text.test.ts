@@ -1,11 +1,6 @@
 import assert from "node:assert/strict";
-import { HubException, TrunklineError } from "../../../lib/errors/index.js";
-import {
-	closeText,
-	failureText,
-	notStreamingText,
-	unknownMethodText,
-} from "../../../lib/hub/dispatch/failure-text.js";
+import { HubException, TrunklineError, unknownMethodText } from "../../../lib/errors/index.js";
+import { closeText, failureText, notStreamingText } from "../../../lib/hub/dispatch/failure-text.js";
 
 const PLAIN = "An unexpected error occurred invoking 'M' on the server.";
 
