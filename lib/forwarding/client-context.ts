@@ -105,6 +105,7 @@ export function requestOf(context: ForwardedContext, link: ConnectionRequest): C
 	const address = http?.remoteIpAddress ?? "";
 	const protocol = textOf(headers["x-forwarded-proto"]) === "https" ? "https" : "http";
 	return {
+		method: "GET",
 		url: link.path,
 		path: link.path,
 		query: new URLSearchParams(),

@@ -1,21 +1,9 @@
 import type { Server } from "node:http";
 import type Koa from "koa";
 import type { Clock, Log } from "../base/index.js";
-import type { ErrorCode } from "../errors/index.js";
-import {
-	type CloseMessage,
-	excerpt,
-	type HubMessage,
-	type HubProtocol,
-	jsonProtocol,
-	MessageType,
-	messagePackProtocol,
-} from "../protocols/index.js";
-import { type Connection, DEFAULT_MAX_FRAME_BYTES, Endpoint } from "../transports/index.js";
+import { type CloseMessage, MessageType } from "../protocols/index.js";
+import type { Endpoint } from "../transports/index.js";
 import type { Acceptor } from "./acceptor.js";
-import { ChannelWire } from "./channel/channel-wire.js";
-import { Heartbeat } from "./channel/heartbeat.js";
-import { type ChannelHandler, type ChannelHost, MessageChannel } from "./channel/message-channel.js";
 import {
 	ClientConnection,
 	type ClientHost,
@@ -32,38 +20,11 @@ import { closeText } from "./dispatch/failure-text.js";
 import { ConnectionContext } from "./dispatch/invocation-context.js";
 import type { HubMethods } from "./dispatch/method.js";
 import type { HubExtension, Middleware } from "./dispatch/middleware.js";
+import { type HubEvents, type HubListener, shortened, type UndeliverableEvent } from "./hub-events.js";
 import { Listeners, settledWithin } from "./listeners.js";
 import { attach } from "./mount.js";
 import { type HubOptions, type ResolvedHubOptions, resolveHubOptions } from "./options.js";
-
-/** Longest reason of an event, in characters; an app server's refusal may quote what a client sent. */
-const MAX_REASON_LENGTH = 500;
-
-/**
- * A message that could not be delivered. Each is one event and one count, so that sent = delivered + reported. Longer
- * names and ids are cut to 100 characters.
- */
-export interface UndeliverableEvent {
-	readonly code: ErrorCode;
-	/** Connection id of the client that sent it, or that it was for. */
-	readonly client?: string | undefined;
-	readonly target?: string | undefined;
-	readonly vmId?: string | undefined;
-	/** What happened, in a sentence. */
-	readonly reason: string;
-}
-
-/** A listener that may be async: the hub waits for it. */
-export type HubListener<Args extends readonly unknown[]> = (...args: Args) => unknown;
-
-/** The events of a hub and what their listeners get. */
-export interface HubEvents<Client extends object = ClientMethods> {
-	/** A client is there; its first message waits for the listeners. A listener that throws refuses the client. */
-	connected: [ctx: ConnectionContext<Client>];
-	/** A client is gone; its groups are still known. */
-	disconnected: [ctx: ConnectionContext<Client>, reason: DisconnectReason];
-	undeliverable: [event: UndeliverableEvent];
-}
+import { Reception } from "./reception.js";
 
 /** Where a hub is mounted in an application that exists already. */
 export interface MountOptions {
@@ -83,15 +44,6 @@ interface MountedEndpoint {
 	readonly endpoint: Endpoint;
 }
 
-const SHUTDOWN: CloseMessage = { type: MessageType.Close, allowReconnect: true };
-/** A token that several endpoints or servers accept can be used once at each; an id names one client all the same. */
-const ID_TAKEN: CloseMessage = { type: MessageType.Close, error: "Connection closed with an error." };
-
-const PROTOCOLS: ReadonlyMap<string, HubProtocol> = new Map([
-	[jsonProtocol.name, jsonProtocol],
-	[messagePackProtocol.name, messagePackProtocol],
-]);
-
 /** A SignalR hub: clients, the methods they can call, and what stands between. Made by `createHub`. */
 export class Hub<Client extends object = ClientMethods> {
 	readonly options: ResolvedHubOptions;
@@ -102,11 +54,9 @@ export class Hub<Client extends object = ClientMethods> {
 	readonly lifetime: Lifetime;
 	readonly #dispatcher: Dispatcher;
 	readonly #extensions: HubExtension[] = [];
-	readonly #acceptors: Acceptor[] = [];
 	readonly #endpoints: MountedEndpoint[] = [];
-	readonly #channels = new Set<MessageChannel>();
 	readonly #listeners = new Listeners<HubEvents<Client>>();
-	readonly #channelHost: ChannelHost;
+	readonly #reception: Reception;
 	readonly #clientHost: ClientHost;
 	#closed: Promise<void> | undefined;
 
@@ -116,7 +66,7 @@ export class Hub<Client extends object = ClientMethods> {
 		this.clients = new HubClients(this.lifetime);
 		this.groups = new Groups(this.lifetime);
 		this.#dispatcher = new Dispatcher(this.#untyped, methods);
-		this.#channelHost = this.#makeChannelHost();
+		this.#reception = new Reception(this.#untyped);
 		this.#clientHost = this.#makeClientHost();
 	}
 
@@ -157,7 +107,7 @@ export class Hub<Client extends object = ClientMethods> {
 
 	/** Adds an acceptor for connections that are no clients. */
 	accept(acceptor: Acceptor): this {
-		this.#acceptors.push(acceptor);
+		this.#reception.accept(acceptor);
 		return this;
 	}
 
@@ -206,17 +156,8 @@ export class Hub<Client extends object = ClientMethods> {
 
 	/** The hub's end of a path, for servers that route requests themselves. */
 	endpoint(path: string): Endpoint {
-		const { authenticate, allowedOrigins, trustProxy, tokenSecrets, maxBufferedBytes, maxConnections } =
-			this.options;
-		const { serverId, log, clock, maxMessageBytes } = this.options;
-		// A client may send its largest message in one frame; so may the peers of an extension.
 		const frames = this.#extensions.map((extension) => extension.maxFrameBytes ?? 0);
-		const maxFrameBytes = Math.max(DEFAULT_MAX_FRAME_BYTES, maxMessageBytes, ...frames);
-		const endpoint = new Endpoint({
-			...{ path, serverId, log, clock, authenticate, allowedOrigins, trustProxy, tokenSecrets },
-			maxFrameBytes: maxFrameBytes === Number.POSITIVE_INFINITY ? null : maxFrameBytes,
-			...{ maxBufferedBytes, maxConnections, onConnection: (connection) => this.#onConnection(connection) },
-		});
+		const endpoint = this.#reception.endpoint(path, Math.max(0, ...frames));
 		this.#endpoints.push({ path, endpoint });
 		for (const extension of this.#extensions) extension.mounted?.(path);
 		return endpoint;
@@ -241,94 +182,13 @@ export class Hub<Client extends object = ClientMethods> {
 		const clients = [...this.lifetime];
 		for (const client of clients) client.close(undefined, true);
 		await Promise.all(clients.map((client) => client.ended({ kind: "closed" })));
-		for (const channel of [...this.#channels]) channel.close(SHUTDOWN);
+		this.#reception.close();
 		await Promise.all(this.#extensions.map((extension) => extension.close?.()));
 	}
 
 	/** Rooms that do not know the client's methods see the hub without them. */
 	get #untyped(): Hub {
 		return this as unknown as Hub;
-	}
-
-	#onConnection(connection: Connection): void {
-		const channel = new MessageChannel(connection, this.#channelHost);
-		this.#channels.add(channel);
-	}
-
-	#makeChannelHost(): ChannelHost {
-		const { clock, log, handshakeTimeoutMs, keepAliveIntervalMs, clientTimeoutMs } = this.options;
-		const shortest = Math.min(handshakeTimeoutMs, keepAliveIntervalMs, clientTimeoutMs);
-		return {
-			...{ clock, log, handshakeTimeoutMs, keepAliveIntervalMs, clientTimeoutMs },
-			maxMessageBytes: this.options.maxMessageBytes,
-			detailedErrors: this.options.detailedErrors,
-			heartbeat: new Heartbeat(clock, shortest),
-			refusal: (channel) => this.#refusal(channel),
-			protocol: (name, channel) => this.#protocolFor(name, channel),
-			shaken: (channel) => this.#shaken(channel),
-			closed: (channel) => void this.#channels.delete(channel),
-		};
-	}
-
-	#refusal(channel: MessageChannel): string | undefined {
-		for (const acceptor of this.#acceptors) {
-			const error = acceptor.refuse?.(channel);
-			if (error !== undefined) return error;
-		}
-		return undefined;
-	}
-
-	#protocolFor(name: string, channel: MessageChannel): HubProtocol | undefined {
-		for (const acceptor of this.#acceptors) {
-			const protocol = acceptor.protocol?.(name, channel);
-			if (protocol) return protocol;
-		}
-		return PROTOCOLS.get(name.toLowerCase());
-	}
-
-	#shaken(channel: MessageChannel): ChannelHandler {
-		if (this.isClosing) return turnAway(channel, SHUTDOWN);
-		for (const acceptor of this.#acceptors) {
-			const handler = acceptor.handshake?.(channel);
-			if (handler) return handler;
-		}
-		return this.#openClient(channel);
-	}
-
-	#openClient(channel: MessageChannel): ChannelHandler {
-		const { connectionId, request, user, protocol } = channel;
-		if (this.lifetime.get(connectionId)) return turnAway(channel, ID_TAKEN);
-		const identity = { connectionId, request, user, transport: channel.connection.transport };
-		const wire = new ChannelWire(channel);
-		const client = this.open({ ...identity, protocolName: protocol?.name ?? "" }, wire);
-		return {
-			message: (message) => {
-				const claimed = this.#claim(client, wire, channel, message);
-				return claimed ? claimed.message(message) : client.receive(message);
-			},
-			closed: (reason) => void client.ended(reason),
-		};
-	}
-
-	/** Gives a channel away whose peer turns out to be no client. */
-	#claim(
-		client: ClientConnection,
-		wire: ChannelWire,
-		channel: MessageChannel,
-		message: HubMessage,
-	): ChannelHandler | undefined {
-		if (message.type !== MessageType.Invocation || this.#acceptors.length === 0) return undefined;
-		const target = message.target.toLowerCase();
-		for (const acceptor of this.#acceptors) {
-			if (acceptor.target?.toLowerCase() !== target) continue;
-			const handler = acceptor.claim?.(client, channel);
-			if (!handler) continue;
-			wire.cut();
-			void client.ended({ kind: "migrated" });
-			channel.handOver(handler);
-			return handler;
-		}
-		return undefined;
 	}
 
 	#makeClientHost(): ClientHost {
@@ -370,22 +230,4 @@ export class Hub<Client extends object = ClientMethods> {
 		this.lifetime.remove(client);
 		return { type: MessageType.Close, error: closeText(cause, this.options.detailedErrors) };
 	}
-}
-
-/** The texts in an event may be a client's, of any length, and whoever hears of it may keep them. */
-function shortened(event: UndeliverableEvent): UndeliverableEvent {
-	const { code, client, target, vmId, reason } = event;
-	return {
-		code,
-		...(client === undefined ? {} : { client: excerpt(client) }),
-		...(target === undefined ? {} : { target: excerpt(target) }),
-		...(vmId === undefined ? {} : { vmId: excerpt(vmId) }),
-		reason: reason.length > MAX_REASON_LENGTH ? `${reason.slice(0, MAX_REASON_LENGTH - 1)}…` : reason,
-	};
-}
-
-/** Ends a connection before it is anybody's. */
-function turnAway(channel: MessageChannel, message: CloseMessage): ChannelHandler {
-	channel.close(message);
-	return { message: () => undefined, closed: () => {} };
 }

@@ -34,7 +34,8 @@ export {
 	type SchemaResult,
 } from "./dispatch/method.js";
 export type { HubExtension, Middleware } from "./dispatch/middleware.js";
-export { Hub, type HubEvents, type HubListener, type MountOptions, type UndeliverableEvent } from "./hub.js";
+export { Hub, type MountOptions } from "./hub.js";
+export type { HubEvents, HubListener, UndeliverableEvent } from "./hub-events.js";
 export * from "./options.js";
 export {
 	createServer,

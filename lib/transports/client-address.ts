@@ -189,6 +189,7 @@ export function describeRequest(req: IncomingMessage, trust: Trust): ConnectionR
 	};
 	let query: URLSearchParams | undefined;
 	return {
+		method: req.method ?? "GET",
 		url,
 		path: splitUrl(url).path,
 		// A connection lives long and its query is read seldom.

@@ -12,10 +12,14 @@ export interface User {
 	readonly id?: string | undefined;
 	/** Anything else that is known of the user (the claims of a token). */
 	readonly claims?: Readonly<Record<string, unknown>> | undefined;
+	/** When what proved the user expires, in milliseconds since 1970; see the hub's `closeOnAuthenticationExpiration`. */
+	readonly expiresAt?: number | undefined;
 }
 
 /** What the HTTP request that opened a connection told. Read it early: it does not change afterwards. */
 export interface ConnectionRequest {
+	/** `GET` for upgrades, `POST` for negotiate and for what clients send over Server-Sent Events and long polling. */
+	readonly method: string;
 	/** Path and query as they came. */
 	readonly url: string;
 	readonly path: string;
@@ -46,6 +50,18 @@ export interface ConnectionListener {
 	 * from inside `close` or `abort`. Bytes that came before the end are delivered first: while paused, for up to 5 s.
 	 */
 	closed(error?: Error): void;
+	/** {@link Connection.isFull} was true and is not any more. */
+	drained?(): void;
+	/**
+	 * Only after {@link Connection.enableReconnect}: the socket is gone, and the client may come back within
+	 * `disconnectTimeoutMs`; if it does not, `closed` follows. Until `resumed`, `send` drops what it is given.
+	 */
+	interrupted?(): void;
+	/**
+	 * The client is back on another socket, on which nothing was sent yet. Bytes start anew: half a message of the old
+	 * socket is never completed. Called after `interrupted`, also where the old socket seemed alive (it is ended then).
+	 */
+	resumed?(): void;
 }
 
 /**
@@ -69,6 +85,10 @@ export interface Connection {
 	readonly bufferedBytes: number;
 	/** Bytes that may wait in {@link bufferedBytes} before the connection is aborted; whoever owns it may change it. */
 	maxBufferedBytes: number;
+	/** So much waits (64 KiB) that a sender who can wait should, for `drained`. Nothing is dropped because of it. */
+	readonly isFull: boolean;
+	/** The client negotiated stateful reconnect, and this connection can outlive its socket. */
+	readonly isReconnectable: boolean;
 	listen(listener: ConnectionListener): void;
 	/**
 	 * Queues bytes (kept, not copied: do not change them). All that is sent in one turn of the event loop leaves in one
@@ -76,6 +96,11 @@ export interface Connection {
 	 * connection is aborted with `ERR_SLOW_CLIENT`.
 	 */
 	send(bytes: Buffer, format: PayloadFormat): void;
+	/**
+	 * From now on the loss of a socket interrupts the connection instead of ending it. A closing handshake by the client
+	 * ends it all the same. Does nothing where it is not {@link isReconnectable}.
+	 */
+	enableReconnect(): void;
 	/** Stops reading from the client (back-pressure); `data` is not called until `resume`. */
 	pause(): void;
 	resume(): void;

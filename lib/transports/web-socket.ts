@@ -34,6 +34,8 @@ const NORMAL_CLOSURE = 1000;
 const JOIN_BYTES = 16 * 1024;
 /** What one turn may gather before it is written early, so that a burst does not double in memory. */
 const GATHER_BYTES = 64 * 1024;
+/** What may wait before senders who can wait are asked to. */
+const FULL_BYTES = 64 * 1024;
 
 /** The header of an unmasked, final frame (RFC 6455 §5.2) in front of `spare` free bytes. */
 function frameHeader(format: PayloadFormat, length: number, spare: number): { frame: Buffer; size: number } {
@@ -73,6 +75,7 @@ export class WebSocketConnection implements Connection, Flushable {
 	readonly transport = "WebSockets";
 	readonly formats: readonly PayloadFormat[] = FORMATS;
 	readonly hasInherentKeepAlive = false;
+	readonly isReconnectable = false;
 	readonly request: ConnectionRequest;
 	readonly user: User | undefined;
 	maxBufferedBytes: number;
@@ -116,6 +119,10 @@ export class WebSocketConnection implements Connection, Flushable {
 
 	get bufferedBytes(): number {
 		return this.#gathered + this.#socket.writableLength;
+	}
+
+	get isFull(): boolean {
+		return this.bufferedBytes >= FULL_BYTES;
 	}
 
 	listen(listener: ConnectionListener): void {
@@ -178,6 +185,8 @@ export class WebSocketConnection implements Connection, Flushable {
 		for (const run of runs) writeFrame(this.#socket, run);
 		this.#socket.uncork();
 	}
+
+	enableReconnect(): void {}
 
 	pause(): void {
 		if (this.#isPaused || this.#isEnded) return;

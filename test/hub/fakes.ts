@@ -9,6 +9,7 @@ import type { Connection, ConnectionListener, ConnectionRequest } from "../../li
 
 export const REQUEST: ConnectionRequest = {
 	url: "/chat",
+	method: "GET",
 	path: "/chat",
 	query: new URLSearchParams(),
 	headers: {},
@@ -96,6 +97,9 @@ export class FakeConnection implements Connection {
 	readonly user = undefined;
 	readonly bufferedBytes = 0;
 	maxBufferedBytes = 1_000_000;
+	isFull = false;
+	readonly isReconnectable: boolean = false;
+	isReconnectEnabled = false;
 	isPaused = false;
 	isEnded = false;
 	readonly sent: { readonly bytes: Buffer; readonly format: string }[] = [];
@@ -118,6 +122,10 @@ export class FakeConnection implements Connection {
 
 	send(bytes: Buffer, format: string): void {
 		if (!this.isEnded) this.sent.push({ bytes, format });
+	}
+
+	enableReconnect(): void {
+		this.isReconnectEnabled = true;
 	}
 
 	pause(): void {

@@ -9,6 +9,11 @@ export interface ClientWire {
 	readonly carrier?: Carrier | undefined;
 	/** Queues a message. Order is kept. A closed wire drops it. */
 	send(message: PreparedMessage): void;
+	/**
+	 * Asks before a message that can wait (a stream's next item): undefined where the wire takes more at once, else a
+	 * promise that resolves when it does, or is closed. Absent: it always does.
+	 */
+	writable?(): Promise<void> | undefined;
 	/** Sends a Close message and ends the client's connection in order. Further sends are dropped. */
 	close(message: CloseMessage): void;
 }

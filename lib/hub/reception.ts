@@ -1,0 +1,146 @@
+import {
+	type CloseMessage,
+	type HubMessage,
+	type HubProtocol,
+	jsonProtocol,
+	MessageType,
+	messagePackProtocol,
+} from "../protocols/index.js";
+import { type Connection, DEFAULT_MAX_FRAME_BYTES, Endpoint } from "../transports/index.js";
+import type { Acceptor } from "./acceptor.js";
+import { ChannelWire } from "./channel/channel-wire.js";
+import { Heartbeat } from "./channel/heartbeat.js";
+import { type ChannelHandler, type ChannelHost, MessageChannel } from "./channel/message-channel.js";
+import type { ClientConnection } from "./clients/client-connection.js";
+import type { Hub } from "./hub.js";
+
+const SHUTDOWN: CloseMessage = { type: MessageType.Close, allowReconnect: true };
+/** A token that several endpoints or servers accept can be used once at each; an id names one client all the same. */
+const ID_TAKEN: CloseMessage = { type: MessageType.Close, error: "Connection closed with an error." };
+
+const PROTOCOLS: ReadonlyMap<string, HubProtocol> = new Map([
+	[jsonProtocol.name, jsonProtocol],
+	[messagePackProtocol.name, messagePackProtocol],
+]);
+
+/** Receives a hub's connections: makes channels of them, and finds out whether a client or a link is at the other end. */
+export class Reception {
+	readonly #hub: Hub;
+	readonly #acceptors: Acceptor[] = [];
+	readonly #channels = new Set<MessageChannel>();
+	readonly #channelHost: ChannelHost;
+
+	constructor(hub: Hub) {
+		this.#hub = hub;
+		this.#channelHost = this.#makeChannelHost();
+	}
+
+	accept(acceptor: Acceptor): void {
+		this.#acceptors.push(acceptor);
+	}
+
+	/** The hub's end of a path; `leastFrameBytes`: what one WebSocket frame must be able to hold. */
+	endpoint(path: string, leastFrameBytes: number): Endpoint {
+		const { authenticate, allowedOrigins, trustProxy, tokenSecrets, maxBufferedBytes, maxConnections } =
+			this.#hub.options;
+		const { serverId, log, clock, maxMessageBytes } = this.#hub.options;
+		// A client may send its largest message in one frame.
+		const maxFrameBytes = Math.max(DEFAULT_MAX_FRAME_BYTES, maxMessageBytes, leastFrameBytes);
+		return new Endpoint({
+			...{ path, serverId, log, clock, authenticate, allowedOrigins, trustProxy, tokenSecrets },
+			maxFrameBytes: maxFrameBytes === Number.POSITIVE_INFINITY ? null : maxFrameBytes,
+			...{ maxBufferedBytes, maxConnections, onConnection: (connection) => this.#take(connection) },
+		});
+	}
+
+	/** Ends every channel, those of links too, in order and with `allowReconnect`. */
+	close(): void {
+		for (const channel of [...this.#channels]) channel.close(SHUTDOWN);
+	}
+
+	#take(connection: Connection): void {
+		this.#channels.add(new MessageChannel(connection, this.#channelHost));
+	}
+
+	#makeChannelHost(): ChannelHost {
+		const { clock, log, handshakeTimeoutMs, keepAliveIntervalMs, clientTimeoutMs } = this.#hub.options;
+		const shortest = Math.min(handshakeTimeoutMs, keepAliveIntervalMs, clientTimeoutMs);
+		return {
+			...{ clock, log, handshakeTimeoutMs, keepAliveIntervalMs, clientTimeoutMs },
+			maxMessageBytes: this.#hub.options.maxMessageBytes,
+			detailedErrors: this.#hub.options.detailedErrors,
+			heartbeat: new Heartbeat(clock, shortest),
+			refusal: (channel) => this.#refusal(channel),
+			protocol: (name, channel) => this.#protocolFor(name, channel),
+			shaken: (channel) => this.#shaken(channel),
+			closed: (channel) => void this.#channels.delete(channel),
+		};
+	}
+
+	#refusal(channel: MessageChannel): string | undefined {
+		for (const acceptor of this.#acceptors) {
+			const error = acceptor.refuse?.(channel);
+			if (error !== undefined) return error;
+		}
+		return undefined;
+	}
+
+	#protocolFor(name: string, channel: MessageChannel): HubProtocol | undefined {
+		for (const acceptor of this.#acceptors) {
+			const protocol = acceptor.protocol?.(name, channel);
+			if (protocol) return protocol;
+		}
+		return PROTOCOLS.get(name.toLowerCase());
+	}
+
+	#shaken(channel: MessageChannel): ChannelHandler {
+		if (this.#hub.isClosing) return turnAway(channel, SHUTDOWN);
+		for (const acceptor of this.#acceptors) {
+			const handler = acceptor.handshake?.(channel);
+			if (handler) return handler;
+		}
+		return this.#openClient(channel);
+	}
+
+	#openClient(channel: MessageChannel): ChannelHandler {
+		const { connectionId, request, user, protocol } = channel;
+		if (this.#hub.lifetime.get(connectionId)) return turnAway(channel, ID_TAKEN);
+		const identity = { connectionId, request, user, transport: channel.connection.transport };
+		const wire = new ChannelWire(channel);
+		const client = this.#hub.open({ ...identity, protocolName: protocol?.name ?? "" }, wire);
+		return {
+			message: (message) => {
+				const claimed = this.#claim(client, wire, channel, message);
+				return claimed ? claimed.message(message) : client.receive(message);
+			},
+			closed: (reason) => void client.ended(reason),
+		};
+	}
+
+	/** Gives a channel away whose peer turns out to be no client. */
+	#claim(
+		client: ClientConnection,
+		wire: ChannelWire,
+		channel: MessageChannel,
+		message: HubMessage,
+	): ChannelHandler | undefined {
+		if (message.type !== MessageType.Invocation || this.#acceptors.length === 0) return undefined;
+		const target = message.target.toLowerCase();
+		for (const acceptor of this.#acceptors) {
+			if (acceptor.target?.toLowerCase() !== target) continue;
+			const handler = acceptor.claim?.(client, channel);
+			if (!handler) continue;
+			wire.cut();
+			void client.ended({ kind: "migrated" });
+			channel.handOver(handler);
+			return handler;
+		}
+		return undefined;
+	}
+}
+
+/** Ends a connection before it is anybody's. */
+function turnAway(channel: MessageChannel, message: CloseMessage): ChannelHandler {
+	channel.close(message);
+	return { message: () => undefined, closed: () => {} };
+}
