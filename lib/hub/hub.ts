@@ -23,8 +23,9 @@ import type { HubExtension, Middleware } from "./dispatch/middleware.js";
 import { type HubEvents, type HubListener, shortened, type UndeliverableEvent } from "./hub-events.js";
 import { Listeners, settledWithin } from "./listeners.js";
 import { attach } from "./mount.js";
-import { type HubOptions, type ResolvedHubOptions, resolveHubOptions } from "./options.js";
+import type { HubOptions } from "./options.js";
 import { Reception } from "./reception.js";
+import { type ResolvedHubOptions, resolveHubOptions } from "./settings.js";
 
 /** Where a hub is mounted in an application that exists already. */
 export interface MountOptions {

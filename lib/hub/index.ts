@@ -1,4 +1,4 @@
-export type { ConnectionRequest, TransportName, TrustProxy, User } from "../transports/index.js";
+export type { ConnectionRequest, Redirection, TransportName, TrustProxy, User } from "../transports/index.js";
 export type { Acceptor } from "./acceptor.js";
 export { Heartbeat } from "./channel/heartbeat.js";
 export type { ChannelHandler, MessageChannel } from "./channel/message-channel.js";
@@ -44,3 +44,4 @@ export {
 	Server,
 	type ServerOptions,
 } from "./server.js";
+export type { ResolvedHubOptions, TransportSettings } from "./settings.js";

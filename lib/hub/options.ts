@@ -1,16 +1,6 @@
-import {
-	type Clock,
-	countOption,
-	durationOption,
-	type Log,
-	limitOption,
-	randomName,
-	silentLog,
-	systemClock,
-} from "../base/index.js";
-import { TrunklineError } from "../errors/index.js";
+import type { Clock, Log } from "../base/index.js";
 import type { Arguments } from "../protocols/index.js";
-import type { ConnectionRequest, TrustProxy, User } from "../transports/index.js";
+import type { ConnectionRequest, Redirection, TransportName, TrustProxy, User } from "../transports/index.js";
 import type { Route } from "./dispatch/invocation-context.js";
 
 /** Time for the client's handshake, in milliseconds. */
@@ -27,6 +17,16 @@ export const DEFAULT_MAX_MESSAGE_BYTES = 32_768;
 export const DEFAULT_MAXIMUM_PARALLEL_INVOCATIONS = 1;
 /** Groups that one connection may be in. */
 export const DEFAULT_MAX_GROUPS_PER_CONNECTION = 1_000;
+/** Bytes of a lost client's messages that are kept before what can wait has to (ASP.NET Core's `StatefulReconnectBufferSize`). */
+export const DEFAULT_STATEFUL_RECONNECT_BUFFER_BYTES = 100_000;
+/** Items of an upload that wait for the method that reads it (ASP.NET Core's `StreamBufferCapacity`). */
+export const DEFAULT_STREAM_BUFFER_CAPACITY = 10;
+/** Streams of one connection at the same time, both directions together. */
+export const DEFAULT_MAX_STREAMS_PER_CONNECTION = 100;
+/** How long a client may take to answer an invocation of ours, in milliseconds. */
+export const DEFAULT_CLIENT_RESULT_TIMEOUT_MS = 30_000;
+/** Invocations of ours that one client has not answered yet. */
+export const DEFAULT_MAX_PENDING_CLIENT_RESULTS = 100;
 
 /** Settings of a hub. The defaults are ASP.NET Core's where it has the setting. */
 export interface HubOptions {
@@ -57,11 +57,51 @@ export interface HubOptions {
 	readonly maxBufferedBytes?: number | undefined;
 	/** Connections at each path of this hub; more are answered 503 at negotiate and upgrade. @defaultValue that of the transports, 100_000 */
 	readonly maxConnections?: number | undefined;
+	/** Connects that are let in per second; more wait their turn. `null` for no limit. @defaultValue that of the transports, 1_000 */
+	readonly maxConnectsPerSecond?: number | null | undefined;
+	/** Connects that may wait; more are answered 503 with `Retry-After`. @defaultValue that of the transports, 10_000 */
+	readonly maxWaitingConnects?: number | undefined;
+	/** What clients may use, in the order in which they try it. @defaultValue WebSockets, ServerSentEvents, LongPolling */
+	readonly transports?: readonly TransportName[] | undefined;
+	/** How long a client without a socket (between two polls, or after a loss) may take to come back. @defaultValue 15_000 ms */
+	readonly disconnectTimeoutMs?: number | undefined;
+	/** How long a poll waits for something to send; stock clients give up after 100 s. @defaultValue 90_000 ms */
+	readonly longPollTimeoutMs?: number | undefined;
+	/** Lets clients that ask for it keep their connection through lost sockets. @defaultValue false */
+	readonly allowStatefulReconnects?: boolean | undefined;
+	/** Unacknowledged bytes kept for one such client before its reading and its streams wait. @defaultValue 100_000 bytes */
+	readonly statefulReconnectBufferBytes?: number | undefined;
+	/** Items of an upload that wait for their method before its client is not read any more. @defaultValue 10 */
+	readonly streamBufferCapacity?: number | undefined;
+	/** Streams of one connection at once, both directions; more fail. @defaultValue 100 */
+	readonly maxStreamsPerConnection?: number | undefined;
+	/** How long a client may take to answer `clients.client(id).invoke(…)`; `null` for as long as it is there. @defaultValue 30_000 ms */
+	readonly clientResultTimeoutMs?: number | null | undefined;
+	/** Such calls that one client has not answered yet; more fail. @defaultValue 100 */
+	readonly maxPendingClientResults?: number | undefined;
 	/** Tells what a call is about, for middleware that routes by it. @defaultValue nothing */
 	readonly route?: ((target: string, args: Arguments) => Route | undefined) | undefined;
 	/** Finds out who connects; throwing answers 401. @defaultValue everybody is anonymous */
 	readonly authenticate?:
 		| ((request: ConnectionRequest) => Promise<User | undefined> | User | undefined)
+		| undefined;
+	/** How long `authenticate` may take before 503 is answered. @defaultValue that of the transports, 10_000 ms */
+	readonly authenticateTimeoutMs?: number | undefined;
+	/**
+	 * Decides whether who was authenticated may use this hub, at every HTTP request: false answers 401 to nobody, 403 to
+	 * somebody. @defaultValue everybody may
+	 */
+	readonly authorize?:
+		| ((user: User | undefined, request: ConnectionRequest) => Promise<boolean> | boolean)
+		| undefined;
+	/** Ends a connection (with `allowReconnect`) when its user's `expiresAt` has come. @defaultValue false */
+	readonly closeOnAuthenticationExpiration?: boolean | undefined;
+	/** Sends a client that negotiates elsewhere, or refuses it with a text. @defaultValue nobody */
+	readonly redirect?:
+		| ((
+				request: ConnectionRequest,
+				user: User | undefined,
+		  ) => Promise<Redirection | undefined> | Redirection | undefined)
 		| undefined;
 	/** Origins of browsers that may connect beside the hub's own host; `"*"` for all. @defaultValue the same host only */
 	readonly allowedOrigins?: readonly string[] | "*" | undefined;
@@ -75,109 +115,4 @@ export interface HubOptions {
 	readonly log?: Log | undefined;
 	/** @defaultValue the system's */
 	readonly clock?: Clock | undefined;
-}
-
-/** {@link HubOptions} with every default applied. */
-export interface ResolvedHubOptions {
-	readonly detailedErrors: boolean;
-	readonly handshakeTimeoutMs: number;
-	readonly keepAliveIntervalMs: number;
-	readonly clientTimeoutMs: number;
-	readonly listenerTimeoutMs: number;
-	readonly maxMessageBytes: number;
-	readonly maximumParallelInvocations: number;
-	readonly maxGroupsPerConnection: number;
-	readonly maxBufferedBytes: number | undefined;
-	readonly maxConnections: number | undefined;
-	readonly route: HubOptions["route"];
-	readonly authenticate: HubOptions["authenticate"];
-	readonly allowedOrigins: HubOptions["allowedOrigins"];
-	readonly trustProxy: HubOptions["trustProxy"];
-	readonly tokenSecrets: readonly string[] | undefined;
-	readonly serverId: string;
-	readonly log: Log;
-	readonly clock: Clock;
-}
-
-/**
- * Checks the options of a hub and applies the defaults.
- * @throws TrunklineError ERR_OPTION that names the option, what was expected and what was found.
- */
-export function resolveHubOptions(options: HubOptions): ResolvedHubOptions {
-	return Object.freeze({
-		detailedErrors: options.detailedErrors ?? false,
-		...resolveTimes(options),
-		...resolveLimits(options),
-		route: options.route,
-		authenticate: options.authenticate,
-		allowedOrigins: options.allowedOrigins,
-		trustProxy: options.trustProxy,
-		tokenSecrets: options.tokenSecrets,
-		serverId: serverIdOption(options.serverId),
-		log: options.log ?? silentLog,
-		clock: options.clock ?? systemClock,
-	});
-}
-
-function resolveTimes(
-	options: HubOptions,
-): Pick<
-	ResolvedHubOptions,
-	"handshakeTimeoutMs" | "keepAliveIntervalMs" | "clientTimeoutMs" | "listenerTimeoutMs"
-> {
-	return {
-		handshakeTimeoutMs: durationOption(
-			"handshakeTimeoutMs",
-			options.handshakeTimeoutMs,
-			DEFAULT_HANDSHAKE_TIMEOUT_MS,
-		),
-		keepAliveIntervalMs: durationOption(
-			"keepAliveIntervalMs",
-			options.keepAliveIntervalMs,
-			DEFAULT_KEEP_ALIVE_INTERVAL_MS,
-		),
-		clientTimeoutMs: durationOption("clientTimeoutMs", options.clientTimeoutMs, DEFAULT_CLIENT_TIMEOUT_MS),
-		listenerTimeoutMs: durationOption(
-			"listenerTimeoutMs",
-			options.listenerTimeoutMs,
-			DEFAULT_LISTENER_TIMEOUT_MS,
-		),
-	};
-}
-
-function resolveLimits(
-	options: HubOptions,
-): Pick<
-	ResolvedHubOptions,
-	| "maxMessageBytes"
-	| "maximumParallelInvocations"
-	| "maxGroupsPerConnection"
-	| "maxBufferedBytes"
-	| "maxConnections"
-> {
-	const { maximumParallelInvocations: parallel, maxGroupsPerConnection: groups } = options;
-	return {
-		maxMessageBytes: limitOption("maxMessageBytes", options.maxMessageBytes, DEFAULT_MAX_MESSAGE_BYTES),
-		maximumParallelInvocations: countOption(
-			"maximumParallelInvocations",
-			parallel,
-			DEFAULT_MAXIMUM_PARALLEL_INVOCATIONS,
-		),
-		maxGroupsPerConnection: countOption("maxGroupsPerConnection", groups, DEFAULT_MAX_GROUPS_PER_CONNECTION),
-		maxBufferedBytes: optionalCount("maxBufferedBytes", options.maxBufferedBytes),
-		maxConnections: optionalCount("maxConnections", options.maxConnections),
-	};
-}
-
-function optionalCount(name: string, value: number | undefined): number | undefined {
-	return value === undefined ? undefined : countOption(name, value, value);
-}
-
-function serverIdOption(serverId: string | undefined): string {
-	if (serverId === undefined) return randomName();
-	if (/^[A-Za-z0-9_-]{1,32}$/.test(serverId)) return serverId;
-	throw new TrunklineError(
-		"ERR_OPTION",
-		`Option "serverId" must be 1 to 32 letters, digits, "-" or "_"; found ${JSON.stringify(serverId)}.`,
-	);
 }

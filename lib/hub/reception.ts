@@ -41,15 +41,14 @@ export class Reception {
 
 	/** The hub's end of a path; `leastFrameBytes`: what one WebSocket frame must be able to hold. */
 	endpoint(path: string, leastFrameBytes: number): Endpoint {
-		const { authenticate, allowedOrigins, trustProxy, tokenSecrets, maxBufferedBytes, maxConnections } =
-			this.#hub.options;
-		const { serverId, log, clock, maxMessageBytes } = this.#hub.options;
+		const { serverId, log, clock, maxMessageBytes, transport } = this.#hub.options;
 		// A client may send its largest message in one frame.
 		const maxFrameBytes = Math.max(DEFAULT_MAX_FRAME_BYTES, maxMessageBytes, leastFrameBytes);
 		return new Endpoint({
-			...{ path, serverId, log, clock, authenticate, allowedOrigins, trustProxy, tokenSecrets },
+			...transport,
+			...{ path, serverId, log, clock },
 			maxFrameBytes: maxFrameBytes === Number.POSITIVE_INFINITY ? null : maxFrameBytes,
-			...{ maxBufferedBytes, maxConnections, onConnection: (connection) => this.#take(connection) },
+			onConnection: (connection) => this.#take(connection),
 		});
 	}
 

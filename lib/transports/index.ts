@@ -25,6 +25,7 @@ export {
 	DEFAULT_MAX_CONNECTIONS,
 	DEFAULT_MAX_FRAME_BYTES,
 	type EndpointOptions,
+	type Redirection,
 } from "./options.js";
 export {
 	type ConnectionTokens,

@@ -9,7 +9,7 @@ import {
 } from "../base/index.js";
 import { TrunklineError } from "../errors/index.js";
 import { compileTrust, type Trust, type TrustProxy } from "./client-address.js";
-import type { Connection, ConnectionRequest, User } from "./connection.js";
+import type { Connection, ConnectionRequest, TransportName, User } from "./connection.js";
 import { Origins } from "./origins.js";
 
 /** Bytes that may wait for a client that reads slowly before its connection is aborted. */
@@ -22,6 +22,11 @@ export const DEFAULT_MAX_FRAME_BYTES: number = 1024 * 1024;
 export const DEFAULT_MAX_CONNECTIONS = 100_000;
 /** How long `authenticate` may take, in milliseconds. */
 export const DEFAULT_AUTHENTICATE_TIMEOUT_MS = 10_000;
+
+/** Where a client is sent by negotiate, or why it is refused. */
+export type Redirection =
+	| { readonly url: string; readonly accessToken?: string | undefined }
+	| { readonly error: string };
 
 /** Options of {@link Endpoint}. */
 export interface EndpointOptions {
@@ -67,6 +72,29 @@ export interface EndpointOptions {
 	readonly maxFrameBytes?: number | null | undefined;
 	/** Connections at once; above, negotiate and upgrades get 503. `null`: no limit. @defaultValue 100,000 */
 	readonly maxConnections?: number | null | undefined;
+	/** Connects per second; more wait their turn. `null`: no limit. @defaultValue 1,000 */
+	readonly maxConnectsPerSecond?: number | null | undefined;
+	/** Connects that wait their turn; more get 503 with `Retry-After`. @defaultValue 10,000 */
+	readonly maxWaitingConnects?: number | undefined;
+	/** What negotiate offers, in this order; the rest is answered 404. @defaultValue WebSockets, ServerSentEvents, LongPolling */
+	readonly transports?: readonly TransportName[] | undefined;
+	/** Milliseconds that a client without a request or socket may take to come back. @defaultValue 15,000 ms */
+	readonly disconnectTimeoutMs?: number | undefined;
+	/** Milliseconds that a poll waits for bytes. @defaultValue 90,000 ms */
+	readonly longPollTimeoutMs?: number | undefined;
+	/** Grants stateful reconnect to clients that ask for it. @defaultValue false */
+	readonly allowStatefulReconnects?: boolean | undefined;
+	/** Whether who was authenticated may connect; asked for every request. False: 401 to nobody, 403 to somebody. @defaultValue yes */
+	readonly authorize?:
+		| ((user: User | undefined, request: ConnectionRequest) => Promise<boolean> | boolean)
+		| undefined;
+	/** Sends a client that negotiates elsewhere, or refuses it with a text. @defaultValue nobody */
+	readonly redirect?:
+		| ((
+				request: ConnectionRequest,
+				user: User | undefined,
+		  ) => Promise<Redirection | undefined> | Redirection | undefined)
+		| undefined;
 	/** Milliseconds from negotiate until the connection must be opened. @defaultValue 15,000 ms */
 	readonly tokenLifetimeMs?: number | undefined;
 	/** Used tokens to remember until they expire; at the bound upgrades get 503. @defaultValue 131,072 */
