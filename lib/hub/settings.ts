@@ -9,6 +9,7 @@ import {
 	systemClock,
 } from "../base/index.js";
 import { TrunklineError } from "../errors/index.js";
+import { resolveEndpointOptions } from "../transports/index.js";
 import type { HubOptions } from "./options.js";
 import * as defaults from "./options.js";
 
@@ -61,6 +62,9 @@ export interface ResolvedHubOptions {
  * @throws TrunklineError ERR_OPTION that names the option, what was expected and what was found.
  */
 export function resolveHubOptions(options: HubOptions): ResolvedHubOptions {
+	const transport = transportSettings(options);
+	// Checked here as well, so that a mistake shows where the hub is made and not where it is mounted.
+	resolveEndpointOptions({ ...transport, path: "/", serverId: "-", onConnection: () => {} });
 	return Object.freeze({
 		detailedErrors: options.detailedErrors ?? false,
 		closeOnAuthenticationExpiration: options.closeOnAuthenticationExpiration ?? false,
@@ -70,7 +74,7 @@ export function resolveHubOptions(options: HubOptions): ResolvedHubOptions {
 		serverId: serverIdOption(options.serverId),
 		log: options.log ?? silentLog,
 		clock: options.clock ?? systemClock,
-		transport: transportSettings(options),
+		transport,
 	});
 }
 

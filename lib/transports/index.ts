@@ -26,6 +26,7 @@ export {
 	DEFAULT_MAX_FRAME_BYTES,
 	type EndpointOptions,
 	type Redirection,
+	resolveEndpointOptions,
 } from "./options.js";
 export {
 	type ConnectionTokens,

@@ -41,6 +41,7 @@ export type AnyHub = Pick<Hub, "open">;
 
 const REQUEST = {
 	...{
+		method: "GET",
 		url: "/dotnetify",
 		path: "/dotnetify",
 		query: new URLSearchParams(),

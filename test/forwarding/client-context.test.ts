@@ -10,6 +10,7 @@ const RECORDED =
 
 const LINK: ConnectionRequest = {
 	...{
+		method: "GET",
 		url: "/hub?id=secret",
 		path: "/hub",
 		query: new URLSearchParams("id=secret"),

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
-import { type HubOptions, resolveHubOptions } from "../../lib/hub/options.js";
+import type { HubOptions } from "../../lib/hub/options.js";
+import { resolveHubOptions } from "../../lib/hub/settings.js";
 
-describe("hub/options", () => {
+describe("hub/settings", () => {
 	it("has ASP.NET Core's defaults", () => {
 		const options = resolveHubOptions({});
 		assert.deepEqual(
