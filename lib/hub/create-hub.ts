@@ -1,12 +1,15 @@
 import type { ClientMethods } from "./clients/client-proxy.js";
-import type { HubMethods } from "./dispatch/method.js";
+import type { MethodTable } from "./dispatch/method-types.js";
 import { Hub } from "./hub.js";
 import type { HubOptions } from "./options.js";
 
 /** {@link HubOptions} and the methods that clients can call. */
-export interface CreateHubOptions<Client extends object> extends HubOptions {
+export interface CreateHubOptions<
+	Client extends object,
+	Methods extends MethodTable<Client> = MethodTable<Client>,
+> extends HubOptions {
 	/** Only what stands here can be called; names are matched without regard to case. */
-	readonly methods?: HubMethods<Client> | undefined;
+	readonly methods?: (Methods & MethodTable<Client>) | undefined;
 }
 
 /**
@@ -14,8 +17,10 @@ export interface CreateHubOptions<Client extends object> extends HubOptions {
  * client's methods and infer the hub's.
  * @throws TrunklineError ERR_OPTION for a bad option or method name.
  */
-export function createHub<Client extends object = ClientMethods>(): (
-	options?: CreateHubOptions<Client>,
-) => Hub<Client> {
-	return ({ methods = {}, ...options } = {}) => new Hub<Client>(options, methods as HubMethods<never>);
+export function createHub<Client extends object = ClientMethods>(): <
+	Methods extends MethodTable<Client> = Record<never, never>,
+>(
+	options?: CreateHubOptions<Client, Methods>,
+) => Hub<Client, Methods> {
+	return ({ methods, ...options } = {}) => new Hub(options, (methods ?? {}) as unknown as MethodTable<never>);
 }

@@ -18,7 +18,7 @@ import { Counters } from "./counters.js";
 import { Dispatcher } from "./dispatch/dispatcher.js";
 import { closeText } from "./dispatch/failure-text.js";
 import { ConnectionContext } from "./dispatch/invocation-context.js";
-import type { HubMethods } from "./dispatch/method.js";
+import type { MethodTable } from "./dispatch/method-types.js";
 import type { HubExtension, Middleware } from "./dispatch/middleware.js";
 import { type HubEvents, type HubListener, shortened, type UndeliverableEvent } from "./hub-events.js";
 import { Listeners, settledWithin } from "./listeners.js";
@@ -26,6 +26,7 @@ import { attach } from "./mount.js";
 import type { HubOptions } from "./options.js";
 import { Reception } from "./reception.js";
 import { type ResolvedHubOptions, resolveHubOptions } from "./settings.js";
+import { ClientResults } from "./streams/client-results.js";
 
 /** Where a hub is mounted in an application that exists already. */
 export interface MountOptions {
@@ -46,7 +47,9 @@ interface MountedEndpoint {
 }
 
 /** A SignalR hub: clients, the methods they can call, and what stands between. Made by `createHub`. */
-export class Hub<Client extends object = ClientMethods> {
+export class Hub<Client extends object = ClientMethods, Methods = unknown> {
+	/** For the type system only: see `HubMethods`. */
+	declare readonly methods?: Methods;
 	readonly options: ResolvedHubOptions;
 	/** Every way to send to clients from outside of an invocation. */
 	readonly clients: HubClients<Client>;
@@ -58,12 +61,14 @@ export class Hub<Client extends object = ClientMethods> {
 	readonly #endpoints: MountedEndpoint[] = [];
 	readonly #listeners = new Listeners<HubEvents<Client>>();
 	readonly #reception: Reception;
+	readonly #results: ClientResults;
 	readonly #clientHost: ClientHost;
 	#closed: Promise<void> | undefined;
 
-	constructor(options: HubOptions, methods: HubMethods<never>) {
+	constructor(options: HubOptions, methods: MethodTable<never>) {
 		this.options = resolveHubOptions(options);
-		this.lifetime = new MemoryLifetime(this.options.maxGroupsPerConnection);
+		this.#results = new ClientResults(this.options);
+		this.lifetime = new MemoryLifetime(this.options.maxGroupsPerConnection, this.#results);
 		this.clients = new HubClients(this.lifetime);
 		this.groups = new Groups(this.lifetime);
 		this.#dispatcher = new Dispatcher(this.#untyped, methods);
@@ -195,7 +200,11 @@ export class Hub<Client extends object = ClientMethods> {
 	#makeClientHost(): ClientHost {
 		return {
 			maximumParallelInvocations: this.options.maximumParallelInvocations,
+			streamLimits: this.options,
 			dispatch: (client, message) => this.#dispatcher.dispatch(client, message),
+			stream: (client, message) => this.#dispatcher.stream(client, message),
+			completed: (client, message) => this.#results.completed(client, message),
+			ending: (client) => this.#results.lost(client),
 			connected: (client) => this.#listeners.run("connected", [new ConnectionContext(this, client)]),
 			settled: (listeners) => this.#settled(listeners),
 			disconnected: (client, reason) => this.#disconnected(client, reason),

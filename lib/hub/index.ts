@@ -2,15 +2,18 @@ export type { ConnectionRequest, Redirection, TransportName, TrustProxy, User } 
 export type { Acceptor } from "./acceptor.js";
 export { Heartbeat } from "./channel/heartbeat.js";
 export type { ChannelHandler, MessageChannel } from "./channel/message-channel.js";
+export { CallerClients } from "./clients/caller-clients.js";
 export type { ClientConnection, ClientIdentity, DisconnectReason } from "./clients/client-connection.js";
 export {
-	CallerClients,
+	type AskingOptions,
+	type ClientAnswer,
 	type ClientArguments,
 	type ClientMethods,
 	ClientProxy,
 	Groups,
 	HubClients,
 	invocationOf,
+	SingleClientProxy,
 } from "./clients/client-proxy.js";
 export type { Carrier, ClientWire } from "./clients/client-wire.js";
 export type { Lifetime } from "./clients/lifetime.js";
@@ -26,13 +29,19 @@ export {
 } from "./dispatch/invocation-context.js";
 export {
 	type ArgumentSchema,
+	type CheckedMethodOptions,
 	DeclaredMethod,
-	type HubMethod,
-	type HubMethods,
 	type MethodOptions,
 	method,
 	type SchemaResult,
 } from "./dispatch/method.js";
+export type {
+	ClientStream,
+	ClientUpload,
+	HubMethod,
+	HubMethods,
+	MethodTable,
+} from "./dispatch/method-types.js";
 export type { HubExtension, Middleware } from "./dispatch/middleware.js";
 export { Hub, type MountOptions } from "./hub.js";
 export type { HubEvents, HubListener, UndeliverableEvent } from "./hub-events.js";
@@ -45,3 +54,4 @@ export {
 	type ServerOptions,
 } from "./server.js";
 export type { ResolvedHubOptions, TransportSettings } from "./settings.js";
+export type { ClientCall, ClientResultOptions } from "./streams/client-results.js";

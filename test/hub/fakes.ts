@@ -56,9 +56,22 @@ export class FakeWire implements ClientWire {
 /** A client host that runs what a test sets. */
 export class FakeHost implements ClientHost {
 	maximumParallelInvocations = 1;
+	readonly streamLimits = { maxStreamsPerConnection: 3, streamBufferCapacity: 2 };
 	readonly reasons: string[] = [];
 	readonly refusals: unknown[] = [];
-	dispatch: ClientHost["dispatch"] = async () => {};
+	readonly streamed: HubMessage[] = [];
+	readonly completions: HubMessage[] = [];
+	dispatch: ClientHost["dispatch"] = async () => true;
+	ending: ClientHost["ending"] = () => {};
+
+	stream(_client: ClientConnection, message: HubMessage): void {
+		this.streamed.push(message);
+	}
+
+	completed(_client: ClientConnection, message: HubMessage): void {
+		this.completions.push(message);
+	}
+
 	connected: ClientHost["connected"] = async () => {};
 	settled: ClientHost["settled"] = (listeners) => listeners;
 

@@ -133,6 +133,7 @@ class Forwarding implements HubExtension {
 
 	async #take(hub: Hub, ctx: InvocationContext, next: () => Promise<void>): Promise<void> {
 		if (LINK_METHODS.has(ctx.target.toLowerCase()) || !this.#options.filter(ctx)) return next();
+		if (ctx.isStream || ctx.streamIds) return refuseStream(hub, ctx);
 		if (this.#upstreams.length === 0) this.mounted(DEFAULT_PATH);
 		hub.counters.add("forwarded");
 		const { haltPipeline } = this.#options;
@@ -174,6 +175,14 @@ class Forwarding implements HubExtension {
 			});
 		}
 	}
+}
+
+/** dotNetify's wire has no streams: the caller is told at once. */
+function refuseStream(hub: Hub, ctx: InvocationContext): void {
+	const code = "ERR_FORWARD_UNSUPPORTED";
+	const reason = "dotNetify's wire carries no streams.";
+	ctx.deferCompletion().fail(`Failed to invoke '${ctx.target}': ${reason} (${code})`);
+	hub.report({ code, client: ctx.connectionId, target: ctx.target, vmId: ctx.vmId, reason });
 }
 
 function messageOfCall(ctx: InvocationContext, isCopy: boolean, useMessagePack: boolean): ForwardedMessage {

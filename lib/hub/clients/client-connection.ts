@@ -1,11 +1,14 @@
 import { type Deferred, deferred, Fifo } from "../../base/index.js";
 import {
 	type CloseMessage,
+	type CompletionMessage,
 	type HubMessage,
 	type InvocationMessage,
 	MessageType,
+	type StreamInvocationMessage,
 } from "../../protocols/index.js";
 import type { ConnectionRequest, TransportName, User } from "../../transports/index.js";
+import { ClientStreams, type StreamLimits } from "../streams/client-streams.js";
 import { invocationOf } from "./client-proxy.js";
 import type { ClientWire } from "./client-wire.js";
 import { PreparedMessage } from "./prepared-message.js";
@@ -28,8 +31,18 @@ export interface ClientIdentity {
 /** What a client connection needs of its hub. */
 export interface ClientHost {
 	readonly maximumParallelInvocations: number;
-	/** Runs an invocation to its end and answers it. Never rejects. */
-	dispatch(client: ClientConnection, message: HubMessage): Promise<void>;
+	readonly streamLimits: StreamLimits;
+	/**
+	 * Runs an invocation to its end and answers it: at once, or as the promise says, which never rejects. True where it
+	 * still has the slot that it was started in.
+	 */
+	dispatch(client: ClientConnection, message: InvocationMessage): Promise<boolean> | boolean;
+	/** Runs a call that sends or wants streams to its end, beside all others. */
+	stream(client: ClientConnection, message: InvocationMessage | StreamInvocationMessage): void;
+	/** Takes the answer to a call of ours. @throws TrunklineError ERR_PROTOCOL where this client was not asked. */
+	completed(client: ClientConnection, message: CompletionMessage): void;
+	/** The client is ending: nothing it was asked for will come. */
+	ending(client: ClientConnection): void;
 	/** Runs the connected listeners; rejects when the client is refused. */
 	connected(client: ClientConnection): Promise<void>;
 	/** Waits for listeners to settle, though not for ever. Never rejects. */
@@ -41,7 +54,7 @@ export interface ClientHost {
 }
 
 interface Waiting {
-	readonly message: HubMessage;
+	readonly message: InvocationMessage;
 	started(): void;
 }
 
@@ -66,6 +79,7 @@ export class ClientConnection {
 	#groups: Set<string> | undefined;
 	#abort: AbortController | undefined;
 	#waiting: Fifo<Waiting> | undefined;
+	#streams: ClientStreams | undefined;
 	/** Resolved when messages that came early may go on: the client is open, or gone. */
 	#opened: Deferred<void> | undefined = deferred();
 	/** Resolved when the connected listeners have settled. */
@@ -95,6 +109,22 @@ export class ClientConnection {
 	get groups(): Set<string> {
 		this.#groups ??= new Set();
 		return this.#groups;
+	}
+
+	/** Its streams, made on first use. */
+	get streams(): ClientStreams {
+		this.#streams ??= new ClientStreams(this.#host.streamLimits);
+		return this.#streams;
+	}
+
+	/** Whether its connected listeners still run. */
+	get isOpening(): boolean {
+		return this.#state === "opening";
+	}
+
+	/** Calls that run and have a slot, or are between two. */
+	get running(): number {
+		return this.#running;
 	}
 
 	/** Whether the client is gone; cheaper to ask than {@link aborted}. */
@@ -134,9 +164,19 @@ export class ClientConnection {
 		if (this.#state === "ended") return undefined;
 		switch (message.type) {
 			case MessageType.Invocation:
-				return this.#take(message);
+				if (message.streamIds === undefined) return this.#take(message);
+				this.#host.stream(this, message);
+				return undefined;
 			case MessageType.StreamInvocation:
-				void this.#host.dispatch(this, message);
+				this.#host.stream(this, message);
+				return undefined;
+			case MessageType.StreamItem:
+				return this.#streams?.item(message);
+			case MessageType.CancelInvocation:
+				this.#streams?.cancel(message.invocationId);
+				return undefined;
+			case MessageType.Completion:
+				if (!this.#streams?.completed(message)) this.#host.completed(this, message);
 				return undefined;
 			case MessageType.Close:
 				this.#closedByPeer(message);
@@ -179,6 +219,8 @@ export class ClientConnection {
 		const wasOpening = this.#state === "opening";
 		this.#state = "ended";
 		this.#abort?.abort();
+		this.#streams?.end();
+		this.#host.ending(this);
 		this.#opened?.resolve();
 		for (const waiting of this.#waiting ?? []) waiting.started();
 		this.#waiting = undefined;
@@ -196,9 +238,15 @@ export class ClientConnection {
 		this.wire.close(close);
 	}
 
+	/** A running call lets the next one start: it waits for something that this one may bring. */
+	releaseSlot(): void {
+		this.#running--;
+		this.#startNext();
+	}
+
 	#take(message: InvocationMessage): Promise<void> | undefined {
 		if (this.#running < this.#host.maximumParallelInvocations && !this.#waiting?.length) {
-			void this.#run(message);
+			this.#run(message);
 			return undefined;
 		}
 		const { promise, resolve } = deferred();
@@ -207,13 +255,23 @@ export class ClientConnection {
 		return promise;
 	}
 
-	async #run(message: HubMessage): Promise<void> {
+	#run(message: InvocationMessage): void {
 		this.#running++;
-		await this.#host.dispatch(this, message);
-		this.#running--;
+		const ran = this.#host.dispatch(this, message);
+		if (typeof ran === "boolean") this.#ran(ran);
+		else void ran.then((hasSlot) => this.#ran(hasSlot));
+	}
+
+	#ran(hasSlot: boolean): void {
+		if (hasSlot) this.#running--;
+		this.#startNext();
+	}
+
+	#startNext(): void {
+		if (this.#running >= this.#host.maximumParallelInvocations) return;
 		const next = this.#waiting?.shift();
 		if (!next) return;
-		void this.#run(next.message);
+		this.#run(next.message);
 		next.started();
 	}
 

@@ -1,10 +1,11 @@
 import { Arguments, type InvocationMessage, MessageType } from "../../protocols/index.js";
+import type { ClientResultOptions } from "../streams/client-results.js";
 import type { Lifetime } from "./lifetime.js";
 import { type Delivery, PreparedMessage } from "./prepared-message.js";
 import type { Selection } from "./selection.js";
 
 /** What clients can be asked to run: names and parameter lists. Give your own as `createHub<MyClient>()`. */
-export type ClientMethods = Record<string, (...args: readonly unknown[]) => void>;
+export type ClientMethods = Record<string, (...args: readonly unknown[]) => unknown>;
 
 /** The parameters of one client method. */
 export type ClientArguments<Client, Target extends keyof Client> = Client[Target] extends (
@@ -13,6 +14,13 @@ export type ClientArguments<Client, Target extends keyof Client> = Client[Target
 	? Args extends readonly unknown[]
 		? Args
 		: never
+	: never;
+
+/** What one client method answers. */
+export type ClientAnswer<Client, Target extends keyof Client> = Client[Target] extends (
+	...args: never[]
+) => infer Result
+	? Awaited<Result>
 	: never;
 
 /** An Invocation without an answer: what a send to clients is. */
@@ -59,6 +67,48 @@ export class ClientProxy<Client extends object = ClientMethods> {
 	}
 }
 
+/** One client: it can also be asked for a result. */
+export class SingleClientProxy<Client extends object = ClientMethods> extends ClientProxy<Client> {
+	readonly #lifetime: Lifetime;
+	readonly #connectionId: string;
+	readonly #options: AskingOptions;
+
+	constructor(lifetime: Lifetime, connectionId: string, options: AskingOptions = {}) {
+		super(lifetime, { kind: "client", connectionId });
+		this.#lifetime = lifetime;
+		this.#connectionId = connectionId;
+		this.#options = options;
+	}
+
+	/**
+	 * Calls `target` on this client and waits for what it answers. The method that asks gives its slot up: other
+	 * invocations of its own client may run meanwhile.
+	 * @throws HubException with the client's text, where its handler failed or there is none
+	 * @throws TrunklineError ERR_CLIENT_GONE (no such connection, or it went), ERR_CLIENT_RESULT_TIMEOUT, ERR_CLIENT_RESULT
+	 * (asked while its connected listener runs), ERR_LIMIT, ERR_FORWARD_UNSUPPORTED (held by a proxy over dotNetify's wire);
+	 * the signal's reason, where that is aborted
+	 */
+	async invoke<Target extends keyof Client & string>(
+		target: Target,
+		...args: ClientArguments<Client, Target>
+	): Promise<ClientAnswer<Client, Target>> {
+		this.#options.asking?.();
+		const call = { target, args };
+		const answer = await this.#lifetime.ask(this.#connectionId, call, this.#options);
+		return answer as ClientAnswer<Client, Target>;
+	}
+
+	/** The same client, with another time limit, or a signal that gives up waiting. */
+	with(options: ClientResultOptions): SingleClientProxy<Client> {
+		return new SingleClientProxy(this.#lifetime, this.#connectionId, { ...this.#options, ...options });
+	}
+}
+
+/** How a client is asked; `asking` is called first. */
+export interface AskingOptions extends ClientResultOptions {
+	readonly asking?: (() => void) | undefined;
+}
+
 function excluding(selection: Selection, connectionIds: readonly string[]): Selection {
 	if (selection.kind === "client") {
 		return { kind: "clients", connectionIds: [selection.connectionId], except: connectionIds };
@@ -69,9 +119,12 @@ function excluding(selection: Selection, connectionIds: readonly string[]): Sele
 /** Every way to name clients from outside of an invocation (`hub.clients`). */
 export class HubClients<Client extends object = ClientMethods> {
 	readonly #lifetime: Lifetime;
+	readonly #asking: (() => void) | undefined;
 
-	constructor(lifetime: Lifetime) {
+	/** `asking` is called before a client is asked for a result. */
+	constructor(lifetime: Lifetime, asking?: () => void) {
 		this.#lifetime = lifetime;
+		this.#asking = asking;
 	}
 
 	/** Every connected client. */
@@ -79,9 +132,9 @@ export class HubClients<Client extends object = ClientMethods> {
 		return this.#of({ kind: "all" });
 	}
 
-	/** One connection. */
-	client(connectionId: string): ClientProxy<Client> {
-		return this.#of({ kind: "client", connectionId });
+	/** One connection, which can also be asked for a result. */
+	client(connectionId: string): SingleClientProxy<Client> {
+		return new SingleClientProxy(this.#lifetime, connectionId, { asking: this.#asking });
 	}
 
 	/** Several connections, each once. */
@@ -111,31 +164,6 @@ export class HubClients<Client extends object = ClientMethods> {
 
 	#of(selection: Selection): ClientProxy<Client> {
 		return new ClientProxy(this.#lifetime, selection);
-	}
-}
-
-/** The ways to name clients from within a connection's call: those of {@link HubClients}, and relative to the caller. */
-export class CallerClients<Client extends object = ClientMethods> extends HubClients<Client> {
-	readonly #callerId: string;
-
-	constructor(lifetime: Lifetime, callerId: string) {
-		super(lifetime);
-		this.#callerId = callerId;
-	}
-
-	/** The connection that called. */
-	get caller(): ClientProxy<Client> {
-		return this.client(this.#callerId);
-	}
-
-	/** Everyone but the connection that called. */
-	get others(): ClientProxy<Client> {
-		return this.all.except(this.#callerId);
-	}
-
-	/** The members of a group but the connection that called. */
-	othersInGroup(group: string): ClientProxy<Client> {
-		return this.group(group).except(this.#callerId);
 	}
 }
 

@@ -1,3 +1,4 @@
+import type { ClientCall, ClientResultOptions } from "../streams/client-results.js";
 import type { ClientConnection } from "./client-connection.js";
 import type { PreparedMessage } from "./prepared-message.js";
 import type { Selection } from "./selection.js";
@@ -18,6 +19,11 @@ export interface Lifetime {
 	 * protocol of one of them cannot write it; the others get it all the same.
 	 */
 	send(selection: Selection, message: PreparedMessage): Promise<void>;
+	/**
+	 * Calls a method of one client and waits for its answer.
+	 * @throws as `SingleClientProxy.invoke` says
+	 */
+	ask(connectionId: string, call: ClientCall, options: ClientResultOptions): Promise<unknown>;
 	join(connectionId: string, group: string): Promise<void>;
 	leave(connectionId: string, group: string): Promise<void>;
 }

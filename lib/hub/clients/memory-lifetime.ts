@@ -1,4 +1,10 @@
 import { TrunklineError } from "../../errors/index.js";
+import {
+	type ClientCall,
+	type ClientResultOptions,
+	type ClientResults,
+	unknownConnection,
+} from "../streams/client-results.js";
 import type { ClientConnection } from "./client-connection.js";
 import type { Carrier } from "./client-wire.js";
 import type { Lifetime } from "./lifetime.js";
@@ -15,9 +21,11 @@ export class MemoryLifetime implements Lifetime {
 	/** How many clients each carrier has here. */
 	readonly #carriers = new Map<Carrier, number>();
 	readonly #maxGroupsPerConnection: number;
+	readonly #results: ClientResults;
 
-	constructor(maxGroupsPerConnection: number) {
+	constructor(maxGroupsPerConnection: number, results: ClientResults) {
 		this.#maxGroupsPerConnection = maxGroupsPerConnection;
+		this.#results = results;
 	}
 
 	get size(): number {
@@ -46,6 +54,12 @@ export class MemoryLifetime implements Lifetime {
 
 	get(connectionId: string): ClientConnection | undefined {
 		return this.#clients.get(connectionId);
+	}
+
+	async ask(connectionId: string, call: ClientCall, options: ClientResultOptions): Promise<unknown> {
+		const client = this.#clients.get(connectionId);
+		if (!client) throw unknownConnection(connectionId);
+		return this.#results.ask(client, call, options);
 	}
 
 	async join(connectionId: string, group: string): Promise<void> {

@@ -17,6 +17,21 @@ export function notStreamingText(target: string): string {
 	return `The client attempted to invoke the non-streaming '${target}' method with a streaming invocation.`;
 }
 
+/** The text for a streaming method that was called for one result. */
+export function streamingText(target: string): string {
+	return `The client attempted to invoke the streaming '${target}' method with a non-streaming invocation.`;
+}
+
+/** The text for a method whose `authorize` says no. */
+export function unauthorizedText(target: string): string {
+	return `Failed to invoke '${target}' because user is unauthorized`;
+}
+
+/** What a client is told of a stream that failed after it had begun. */
+export function streamFailureText(thrown: unknown, detailed: boolean): string {
+	return withDetail("An error occurred on the server while streaming results.", thrown, detailed);
+}
+
 /** The text of a Close message that ends a failed connection. */
 export function closeText(thrown: unknown, detailed: boolean): string {
 	return withDetail("Connection closed with an error.", thrown, detailed);

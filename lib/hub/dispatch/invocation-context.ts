@@ -1,8 +1,11 @@
+import { TrunklineError } from "../../errors/index.js";
 import type { Arguments } from "../../protocols/index.js";
 import type { User } from "../../transports/index.js";
+import { CallerClients } from "../clients/caller-clients.js";
 import type { ClientConnection } from "../clients/client-connection.js";
-import { CallerClients, type ClientMethods, type Groups } from "../clients/client-proxy.js";
+import type { ClientMethods, Groups } from "../clients/client-proxy.js";
 import type { Hub } from "../hub.js";
+import type { Download } from "../streams/download.js";
 
 /** What a view-model message is about: the whole id, and the root that routing goes by. */
 export interface Route {
@@ -21,6 +24,7 @@ export interface Completer {
 export class ConnectionContext<Client extends object = ClientMethods> {
 	readonly hub: Hub<Client>;
 	readonly connection: ClientConnection;
+	#clients: CallerClients<Client> | undefined;
 
 	constructor(hub: Hub<Client>, connection: ClientConnection) {
 		this.hub = hub;
@@ -37,7 +41,22 @@ export class ConnectionContext<Client extends object = ClientMethods> {
 
 	/** Everyone who can be sent to, also relative to this connection. */
 	get clients(): CallerClients<Client> {
-		return new CallerClients(this.hub.lifetime, this.connection.connectionId);
+		this.#clients ??= new CallerClients(this.hub.lifetime, this.connection.connectionId, () => this.asking());
+		return this.#clients;
+	}
+
+	/**
+	 * Called before a client is asked for a result. In a listener there must be no asking: the client's messages, its
+	 * answer among them, wait for the listener.
+	 * @internal
+	 * @throws TrunklineError ERR_CLIENT_RESULT
+	 */
+	asking(): void {
+		if (!this.connection.isOpening) return;
+		throw new TrunklineError(
+			"ERR_CLIENT_RESULT",
+			"Clients cannot be asked for results while a connected listener runs; ask in a method, or later.",
+		);
 	}
 
 	get groups(): Groups {
@@ -56,6 +75,10 @@ export interface Call {
 	readonly arguments: Arguments;
 	readonly invocationId: string | undefined;
 	readonly route: Route | undefined;
+	/** Where the call is a StreamInvocation: the stream that answers it. */
+	readonly stream?: Download | undefined;
+	/** Ids of the streams that the client sends with it. */
+	readonly streamIds?: readonly string[] | undefined;
 }
 
 /** One call of a client on its way through the middleware list to a hub method. */
@@ -68,9 +91,16 @@ export class InvocationContext<Client extends object = ClientMethods> extends Co
 	readonly invocationId: string | undefined;
 	/** What the call is about, by the hub's `route` option. */
 	readonly route: Route | undefined;
-	/** What the Completion will carry: set by the method, or by a middleware that answers itself. */
+	/** Ids of the streams that the client sends with this call. */
+	readonly streamIds: readonly string[] | undefined;
+	/**
+	 * What the Completion will carry: set by the method, or by a middleware that answers itself. In a call for a stream
+	 * ({@link isStream}) it is the iterable whose items are sent, once all middleware has returned.
+	 */
 	result: unknown = undefined;
 	readonly #answer: (completion: DeferredAnswer) => void;
+	readonly #stream: Download | undefined;
+	#hasSlot: boolean;
 	#isDeferred = false;
 	#isAnswered = false;
 
@@ -85,7 +115,33 @@ export class InvocationContext<Client extends object = ClientMethods> extends Co
 		this.arguments = call.arguments;
 		this.invocationId = call.invocationId;
 		this.route = call.route;
+		this.streamIds = call.streamIds;
+		this.#stream = call.stream;
+		this.#hasSlot = call.stream === undefined && call.streamIds === undefined;
 		this.#answer = answer;
+	}
+
+	/** Whether the client wants a stream as the answer. */
+	get isStream(): boolean {
+		return this.#stream !== undefined;
+	}
+
+	/** Aborted when the client is gone, and in a call for a stream as soon as that is over. */
+	override get signal(): AbortSignal {
+		return this.#stream?.signal ?? super.signal;
+	}
+
+	/** Whether the call still keeps others of its client from running. @internal */
+	get hasSlot(): boolean {
+		return this.#hasSlot;
+	}
+
+	/** A method that waits for a client lets others run meanwhile: they may be what it waits for. @internal */
+	override asking(): void {
+		super.asking();
+		if (!this.#hasSlot) return;
+		this.#hasSlot = false;
+		this.connection.releaseSlot();
 	}
 
 	/** The decoded arguments. */

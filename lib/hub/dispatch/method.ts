@@ -1,13 +1,15 @@
 import { TrunklineError } from "../../errors/index.js";
 import type { ClientMethods } from "../clients/client-proxy.js";
 import type { InvocationContext } from "./invocation-context.js";
+import type { HubMethod, MethodTable } from "./method-types.js";
 
 /** The part of Standard Schema v1 (zod, valibot, arktype…) that arguments are checked by. */
-export interface ArgumentSchema<Output = unknown> {
+export interface ArgumentSchema<Output = unknown, Input = unknown> {
 	readonly "~standard": {
 		readonly version: 1;
 		readonly vendor: string;
 		readonly validate: (value: unknown) => SchemaResult<Output> | Promise<SchemaResult<Output>>;
+		readonly types?: { readonly input: Input; readonly output: Output } | undefined;
 	};
 }
 
@@ -16,55 +18,97 @@ export type SchemaResult<Output> =
 	| { readonly value: Output; readonly issues?: undefined }
 	| { readonly issues: readonly { readonly message: string }[] };
 
-/** A hub method: the context first, then what the client sent. Parameters are not checked; see {@link method}. */
-export type HubMethod<Client extends object = ClientMethods> = (
-	ctx: InvocationContext<Client>,
-	...args: never[]
-) => unknown;
-
 type Outputs<Schemas extends readonly ArgumentSchema[]> = {
 	-readonly [At in keyof Schemas]: Schemas[At] extends ArgumentSchema<infer Output> ? Output : never;
 };
 
+type Inputs<Schemas extends readonly ArgumentSchema[]> = {
+	-readonly [At in keyof Schemas]: Schemas[At] extends {
+		readonly "~standard": { readonly types?: { readonly input: infer Input } | undefined };
+	}
+		? Input
+		: unknown;
+};
+
+/** The parameters behind those that have a schema. */
+type Uploads<
+	Schemas extends readonly ArgumentSchema[],
+	Args extends readonly unknown[],
+> = Args extends readonly [...Outputs<Schemas>, ...infer Streams] ? Streams : [];
+
+/** How a method is declared. */
+export interface MethodOptions<Client extends object = ClientMethods> {
+	/** How many parameters, the last ones, are streams of the client. @defaultValue 0 */
+	readonly streams?: number | undefined;
+	/** The method answers with a stream: an async iterable, an iterable, a Node or web stream. @defaultValue generators do */
+	readonly stream?: boolean | undefined;
+	/** Whether the caller may; if not, it is told that it is unauthorized. Asked before anything else sees the call. */
+	readonly authorize?: ((ctx: InvocationContext<Client>) => boolean | Promise<boolean>) | undefined;
+}
+
 /** How a method with checked arguments is declared. */
-export interface MethodOptions<Schemas extends readonly ArgumentSchema[]> {
-	/** One schema per argument; the number of arguments has to be the same. */
+export interface CheckedMethodOptions<Schemas extends readonly ArgumentSchema[], Client extends object>
+	extends MethodOptions<Client> {
+	/** One schema per argument that is no stream; the number of arguments has to be the same. */
 	readonly args: Schemas;
 }
 
-/** A hub method whose arguments are checked before it runs. */
-export class DeclaredMethod {
-	readonly schemas: readonly ArgumentSchema[];
+/** A hub method with more than its function. The types are what a client passes, and what the handler returns. */
+export class DeclaredMethod<Args extends readonly unknown[] = readonly unknown[], Result = unknown> {
 	readonly handler: HubMethod<never>;
+	readonly schemas: readonly ArgumentSchema[] | undefined;
+	readonly streams: number;
+	readonly isStreaming: boolean;
+	readonly authorize: ((ctx: InvocationContext<never>) => boolean | Promise<boolean>) | undefined;
+	/** For the type system only. */
+	declare readonly parameters?: Args;
+	/** For the type system only. */
+	declare readonly answer?: Result;
 
-	constructor(schemas: readonly ArgumentSchema[], handler: HubMethod<never>) {
-		this.schemas = schemas;
+	constructor(
+		options: MethodOptions<never> & { readonly args?: readonly ArgumentSchema[] | undefined },
+		handler: HubMethod<never>,
+	) {
 		this.handler = handler;
+		this.schemas = options.args;
+		this.streams = options.streams ?? 0;
+		this.isStreaming = options.stream ?? isGenerator(handler);
+		this.authorize = options.authorize as DeclaredMethod["authorize"];
 	}
 }
 
 /**
- * Declares a hub method with checked arguments: a call with another number of arguments, or with one that its schema
- * refuses, fails with "Failed to invoke 'X' due to an error on the server." and never reaches the handler.
+ * Declares a hub method with checked arguments, streams of the client, or an `authorize` of its own. A call with another
+ * number of arguments, or with one that its schema refuses, fails with "Failed to invoke 'X' due to an error on the
+ * server." and never reaches the handler.
  */
 export function method<
 	const Schemas extends readonly ArgumentSchema[],
+	Args extends readonly [...Outputs<Schemas>, ...AsyncIterable<unknown>[]],
+	Result,
 	Client extends object = ClientMethods,
 >(
-	options: MethodOptions<Schemas>,
-	handler: (ctx: InvocationContext<Client>, ...args: Outputs<Schemas>) => unknown,
+	options: CheckedMethodOptions<Schemas, Client>,
+	handler: (ctx: InvocationContext<Client>, ...args: Args) => Result,
+): DeclaredMethod<[...Inputs<Schemas>, ...Uploads<Schemas, Args>], Result>;
+export function method<Args extends readonly unknown[], Result, Client extends object = ClientMethods>(
+	options: MethodOptions<Client> & { readonly args?: undefined },
+	handler: (ctx: InvocationContext<Client>, ...args: Args) => Result,
+): DeclaredMethod<Args, Result>;
+export function method(
+	options: MethodOptions<never> & { readonly args?: readonly ArgumentSchema[] | undefined },
+	handler: HubMethod<never>,
 ): DeclaredMethod {
-	return new DeclaredMethod(options.args, handler as unknown as HubMethod<never>);
+	return new DeclaredMethod(options, handler);
 }
 
-/** What `methods` of a hub may hold. */
-export type HubMethods<Client extends object = ClientMethods> = Readonly<
-	Record<string, HubMethod<Client> | DeclaredMethod>
->;
-
-/** A method as the dispatcher finds it: `name` is the declared spelling. */
+/** A method as the dispatcher finds it. */
 export interface BoundMethod {
+	/** The declared spelling. */
 	readonly name: string;
+	readonly streams: number;
+	readonly isStreaming: boolean;
+	readonly authorize: DeclaredMethod["authorize"];
 	/** Checks what a client sent, before any middleware sees it. @throws TrunklineError ERR_ARGUMENTS */
 	bind(args: readonly unknown[]): readonly unknown[] | Promise<readonly unknown[]>;
 	call(ctx: InvocationContext<never>, args: readonly unknown[]): unknown;
@@ -85,7 +129,7 @@ const RESERVED = new Set([
  * @throws TrunklineError ERR_OPTION for a reserved name, two names that differ by case only, or something that is no
  * method.
  */
-export function bindMethods(methods: HubMethods<never>): ReadonlyMap<string, BoundMethod> {
+export function bindMethods(methods: MethodTable<never>): ReadonlyMap<string, BoundMethod> {
 	const bound = new Map<string, BoundMethod>();
 	for (const [name, declared] of Object.entries(methods)) {
 		const key = name.toLowerCase();
@@ -96,28 +140,28 @@ export function bindMethods(methods: HubMethods<never>): ReadonlyMap<string, Bou
 	return bound;
 }
 
-function bindOne(name: string, declared: HubMethod<never> | DeclaredMethod): BoundMethod {
-	checkHandler(name, declared instanceof DeclaredMethod ? declared.handler : declared);
-	if (declared instanceof DeclaredMethod) {
-		const { schemas, handler } = declared;
-		return { name, bind: (args) => checked(schemas, args), call: (ctx, args) => call(handler, ctx, args) };
-	}
-	const required = declared.length - 1;
-	return { name, bind: (args) => enough(required, args), call: (ctx, args) => call(declared, ctx, args) };
-}
-
-function checkHandler(name: string, handler: unknown): void {
+function bindOne(name: string, given: HubMethod<never> | DeclaredMethod): BoundMethod {
+	const declared = given instanceof DeclaredMethod ? given : new DeclaredMethod({}, given);
+	const { handler, schemas, streams, isStreaming, authorize } = declared;
 	if (typeof handler !== "function") {
 		throw refuse(name, `must be a function or method(…); found ${typeof handler}`);
 	}
-	if (/Generator/.test(handler.constructor.name)) {
-		const cure = "this version has no streaming methods: return an array or send items";
-		throw refuse(name, `is a generator; ${cure}`);
+	if (!Number.isSafeInteger(streams) || streams < 0) {
+		throw refuse(name, `has "streams" that is no whole number of at least 0; found ${String(streams)}`);
 	}
+	const required = Math.max(0, handler.length - 1 - streams);
+	const call = handler as (ctx: InvocationContext<never>, ...args: readonly unknown[]) => unknown;
+	return {
+		...{ name, streams, isStreaming, authorize },
+		bind: schemas ? (args) => checked(schemas, args) : (args) => enough(required, args),
+		call: (ctx, args) => call(ctx, ...args),
+	};
 }
 
-function call(handler: HubMethod<never>, ctx: InvocationContext<never>, args: readonly unknown[]): unknown {
-	return (handler as (ctx: InvocationContext<never>, ...args: readonly unknown[]) => unknown)(ctx, ...args);
+const GENERATORS = new Set(["GeneratorFunction", "AsyncGeneratorFunction"]);
+
+function isGenerator(handler: unknown): boolean {
+	return typeof handler === "function" && GENERATORS.has(Object.getPrototypeOf(handler)?.constructor?.name);
 }
 
 function enough(required: number, args: readonly unknown[]): readonly unknown[] {
@@ -125,15 +169,22 @@ function enough(required: number, args: readonly unknown[]): readonly unknown[] 
 	return args;
 }
 
-async function checked(schemas: readonly ArgumentSchema[], args: readonly unknown[]): Promise<unknown[]> {
+/** Arguments as their schemas give them back; a promise only where a schema takes its time. */
+function checked(
+	schemas: readonly ArgumentSchema[],
+	args: readonly unknown[],
+): readonly unknown[] | Promise<readonly unknown[]> {
 	if (args.length !== schemas.length) throw wrongCount(schemas.length, args.length);
-	const values: unknown[] = [];
-	for (const [at, schema] of schemas.entries()) {
-		const result = await schema["~standard"].validate(args[at]);
+	const results = schemas.map((schema, at) => schema["~standard"].validate(args[at]));
+	if (results.some((result) => result instanceof Promise)) return Promise.all(results).then(valuesOf);
+	return valuesOf(results as SchemaResult<unknown>[]);
+}
+
+function valuesOf(results: readonly SchemaResult<unknown>[]): unknown[] {
+	return results.map((result, at) => {
 		if (result.issues) throw badArgument(at, result.issues[0]?.message ?? "refused by its schema");
-		values.push(result.value);
-	}
-	return values;
+		return result.value;
+	});
 }
 
 function wrongCount(expected: number, found: number): TrunklineError {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { Subject } from "@microsoft/signalr";
 import { forViewModels, forVmIds } from "../../../lib/forwarding/index.js";
 import { ManualClock } from "../../../lib/index.js";
 import { Scene, type Station } from "../support/scene.js";
@@ -293,6 +294,49 @@ describe("forwarding/proxy-end/use-forwarding", () => {
 		await assert.rejects(client.invoke("OnDisconnectedAsync", null), unknown("OnDisconnectedAsync"));
 		assert.deepEqual(proxy.undeliverable, []);
 		assert.deepEqual(app.disconnected, []);
+	});
+
+	it("refuses streams in both directions at once, since dotNetify's wire has none, and reports them", async () => {
+		const app = await scene.app();
+		const proxy = await scene.proxy(app.url);
+		await scene.links(proxy, 1);
+		const client = await scene.client(proxy.url);
+		const failures: string[] = [];
+		await new Promise<void>((resolve) => {
+			client.connection.stream("count", 3).subscribe({
+				next: () => failures.push("an item"),
+				complete: () => failures.push("complete"),
+				error(error) {
+					failures.push(error.message);
+					resolve();
+				},
+			});
+		});
+		const upload = new Subject();
+		await client.connection.invoke("sum", upload).catch((error: Error) => failures.push(error.message));
+		upload.complete();
+		const text = (target: string) =>
+			`Failed to invoke '${target}': dotNetify's wire carries no streams. (ERR_FORWARD_UNSUPPORTED)`;
+		assert.deepEqual(failures, [text("count"), text("sum")]);
+		assert.deepEqual(
+			proxy.undeliverable.map(({ code, target }) => [code, target]),
+			[
+				["ERR_FORWARD_UNSUPPORTED", "count"],
+				["ERR_FORWARD_UNSUPPORTED", "sum"],
+			],
+		);
+		assert.equal(await client.invoke("echo", 1), 1);
+	});
+
+	it("fails at once where an app server asks a forwarded client for a result", async () => {
+		const app = await scene.app();
+		const proxy = await scene.proxy(app.url);
+		await scene.links(proxy, 1);
+		const client = await scene.client(proxy.url);
+		await client.invoke("echo", 1);
+		await assert.rejects(app.hub.clients.client(client.id).invoke("confirm"), {
+			code: "ERR_FORWARD_UNSUPPORTED",
+		});
 	});
 
 	it("sends the clients of two proxies in one process their own responses", async () => {

@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { MemoryLifetime } from "../../../lib/hub/clients/memory-lifetime.js";
 import type { Carrier, ClientConnection, Selection } from "../../../lib/hub/index.js";
 import { invocationOf, PreparedMessage } from "../../../lib/hub/index.js";
+import { resolveHubOptions } from "../../../lib/hub/settings.js";
+import { ClientResults } from "../../../lib/hub/streams/client-results.js";
 import { fakeClient } from "../fakes.js";
 
 /** A carrier that remembers what crosses. */
@@ -22,6 +24,7 @@ class FakeCarrier implements Carrier {
 	}
 }
 
+const RESULTS = new ClientResults(resolveHubOptions({}));
 const MESSAGE = new PreparedMessage(invocationOf("t", []));
 
 describe("hub/clients/memory-lifetime", () => {
@@ -29,7 +32,7 @@ describe("hub/clients/memory-lifetime", () => {
 	let clients: ReturnType<typeof fakeClient>[];
 
 	beforeEach(() => {
-		lifetime = new MemoryLifetime(3);
+		lifetime = new MemoryLifetime(3, RESULTS);
 		clients = [
 			fakeClient("a", { userId: "ann" }),
 			fakeClient("b", { userId: "ann" }),

@@ -185,7 +185,7 @@ describe("hub/dispatch/dispatcher", () => {
 			client.receive({ type: MessageType.StreamInvocation, invocationId: "s", target, arguments: args });
 			await client.receive(invocation("known"));
 			await settle();
-			client.receive({ type: MessageType.StreamInvocation, invocationId: "s", target, arguments: args });
+			client.receive({ type: MessageType.StreamInvocation, invocationId: "t", target, arguments: args });
 		}
 		await settle();
 		assert.deepEqual(

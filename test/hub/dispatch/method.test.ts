@@ -63,20 +63,39 @@ describe("hub/dispatch/method", () => {
 		});
 	});
 
-	it("refuses generators, plain and declared", () => {
-		async function* stream() {
-			yield 1;
-		}
-		function* list() {
-			yield 1;
-		}
-		for (const handler of [stream, list]) {
-			assert.throws(() => bindMethods({ a: handler }), { code: "ERR_OPTION", message: /generator/ });
-			assert.throws(() => bindMethods({ a: method({ args: [] }, handler) }), {
+	it("takes generators for streams, and functions that are declared to be", () => {
+		const methods = bindMethods({
+			plain: () => [1],
+			*list() {
+				yield 1;
+			},
+			async *stream() {
+				yield 1;
+			},
+			declared: method({ stream: true }, () => [1]),
+			generator: method({ args: [] as const }, async function* () {
+				yield 1;
+			}),
+		});
+		const streaming = [...methods.values()].filter(({ isStreaming }) => isStreaming).map(({ name }) => name);
+		assert.deepEqual(streaming, ["list", "stream", "declared", "generator"]);
+	});
+
+	it("refuses a number of streams that is none", () => {
+		for (const streams of [-1, 0.5, Number.NaN]) {
+			assert.throws(() => bindMethods({ a: method({ streams }, () => 1) }), {
 				code: "ERR_OPTION",
-				message: /generator/,
+				message: /"streams"/,
 			});
 		}
+	});
+
+	it("counts arguments without streams", () => {
+		const bound = bindMethods({
+			a: method({ streams: 1 }, (_ctx, _x: number, _items: AsyncIterable<number>) => 1),
+		}).get("a");
+		assert.deepEqual(bound?.bind([1]), [1]);
+		assert.throws(() => bound?.bind([]), { code: "ERR_ARGUMENTS", message: /0 argument\(s\).*expects 1/ });
 	});
 
 	it("refuses what is no method", () => {

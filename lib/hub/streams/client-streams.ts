@@ -1,0 +1,94 @@
+import { HubException, TrunklineError } from "../../errors/index.js";
+import type { CompletionMessage, StreamItemMessage } from "../../protocols/index.js";
+import { Download } from "./download.js";
+import { Upload } from "./upload.js";
+
+/** Bounds of one client's streams. */
+export interface StreamLimits {
+	readonly maxStreamsPerConnection: number;
+	readonly streamBufferCapacity: number;
+}
+
+/** The streams of one client, by the ids that it gave them. Made when it uses the first one. */
+export class ClientStreams {
+	readonly #limits: StreamLimits;
+	readonly #downloads = new Map<string, Download>();
+	readonly #uploads = new Map<string, Upload>();
+
+	constructor(limits: StreamLimits) {
+		this.#limits = limits;
+	}
+
+	/** Streams that are open, both directions. */
+	get size(): number {
+		return this.#downloads.size + this.#uploads.size;
+	}
+
+	/** Opens a stream to the client; a text says why it cannot be. */
+	open(invocationId: string): Download | string {
+		if (this.#downloads.has(invocationId)) return `Invocation ID '${invocationId}' is already in use.`;
+		const refusal = this.#refusalOf(1);
+		if (refusal !== undefined) return refusal;
+		const download = new Download();
+		this.#downloads.set(invocationId, download);
+		void download.ended.then(() => this.#downloads.delete(invocationId));
+		return download;
+	}
+
+	/** Opens the uploads of a call; a text says why they cannot be. Close them when the call has ended. */
+	openUploads(streamIds: readonly string[]): readonly Upload[] | string {
+		const used = streamIds.find((id, at) => this.#uploads.has(id) || streamIds.indexOf(id) !== at);
+		if (used !== undefined) return `Stream ID '${used}' is already in use.`;
+		const refusal = this.#refusalOf(streamIds.length);
+		if (refusal !== undefined) return refusal;
+		return streamIds.map((id) => {
+			const upload = new Upload(this.#limits.streamBufferCapacity);
+			this.#uploads.set(id, upload);
+			return upload;
+		});
+	}
+
+	/** The call that read these uploads has ended: what else comes of them is dropped. */
+	closeUploads(streamIds: readonly string[]): void {
+		for (const id of streamIds) {
+			this.#uploads.get(id)?.leave();
+			this.#uploads.delete(id);
+		}
+	}
+
+	/** Takes an item of an upload; a returned promise asks for back-pressure. Unknown ids are passed over. */
+	item({ invocationId, item }: StreamItemMessage): Promise<void> | undefined {
+		return this.#uploads.get(invocationId)?.push(item);
+	}
+
+	/** Takes the end of an upload; false where there is no such upload. */
+	completed({ invocationId, error }: CompletionMessage): boolean {
+		const upload = this.#uploads.get(invocationId);
+		if (!upload) return false;
+		if (error === undefined) upload.complete();
+		else upload.fail(new HubException(error));
+		return true;
+	}
+
+	/** The client wants no more of a stream. */
+	cancel(invocationId: string): void {
+		this.#downloads.get(invocationId)?.stop("cancelled");
+	}
+
+	/** The client is gone, or the hub ends it. */
+	end(): void {
+		for (const download of this.#downloads.values()) download.stop("lost");
+		const error = new TrunklineError(
+			"ERR_CONNECTION_CLOSED",
+			"The connection was closed before the client had ended its stream.",
+		);
+		for (const upload of this.#uploads.values()) upload.fail(error);
+		this.#uploads.clear();
+	}
+
+	#refusalOf(more: number): string | undefined {
+		const most = this.#limits.maxStreamsPerConnection;
+		if (this.size + more <= most) return undefined;
+		return `This connection has ${this.size} streams open; ${most} are allowed at once.`;
+	}
+}

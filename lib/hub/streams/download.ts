@@ -1,0 +1,123 @@
+import { deferred } from "../../base/index.js";
+
+/** How a stream to a client ended. */
+export type DownloadEnd = "completed" | "failed" | "cancelled" | "lost";
+
+/** Anything that a streaming method may answer with. */
+export type StreamSource = AsyncIterable<unknown> | Iterable<unknown>;
+
+/** What a stream sends, and to whom. */
+export interface DownloadSink {
+	/** Undefined where an item may be sent at once, else a promise to wait for. */
+	writable(): Promise<void> | undefined;
+	/** @throws where the item cannot be written */
+	item(value: unknown): void;
+}
+
+/** Whether a value can be streamed. Text is a value, not a stream of letters. */
+export function isStreamSource(value: unknown): value is StreamSource {
+	return (
+		typeof value === "object" && value !== null && (Symbol.asyncIterator in value || Symbol.iterator in value)
+	);
+}
+
+/** Whether a value is a stream and nothing else: an array is a result as well. */
+export function isAsyncSource(value: unknown): value is AsyncIterable<unknown> {
+	return typeof value === "object" && value !== null && Symbol.asyncIterator in value;
+}
+
+/**
+ * One stream of a method to a client, from its StreamInvocation on: requested → running → completed | failed | cancelled
+ * | lost. However it ends, the generator's `return` is called, so that its `finally` runs.
+ */
+export class Download {
+	readonly #ended = deferred<DownloadEnd>();
+	#abort: AbortController | undefined;
+	#iterator: Iterator<unknown> | AsyncIterator<unknown> | undefined;
+	#end: DownloadEnd | undefined;
+	#error: unknown;
+
+	/** Resolves with how it ended, at once when it is cancelled, whatever the generator is waiting for. */
+	get ended(): Promise<DownloadEnd> {
+		return this.#ended.promise;
+	}
+
+	get isOver(): boolean {
+		return this.#end !== undefined;
+	}
+
+	/** Whether the method gave something to stream; what failed before is a failed invocation. */
+	get hasStarted(): boolean {
+		return this.#iterator !== undefined;
+	}
+
+	/** What the generator threw, where it failed. */
+	get error(): unknown {
+		return this.#error;
+	}
+
+	/** Aborted when the stream is over, however it ended. */
+	get signal(): AbortSignal {
+		if (!this.#abort) {
+			this.#abort = new AbortController();
+			if (this.isOver) this.#abort.abort();
+		}
+		return this.#abort.signal;
+	}
+
+	/** Asks `source` for items and hands them to `sink`, one after another, until either side ends it. Never rejects. */
+	async run(source: StreamSource, sink: DownloadSink): Promise<void> {
+		try {
+			this.#iterator = iteratorOf(source);
+			if (this.isOver) this.#release();
+			while (!this.isOver) {
+				const { done, value } = await this.#iterator.next();
+				if (this.isOver) return;
+				if (done) this.#finish("completed");
+				else await this.#send(value, sink);
+			}
+		} catch (thrown) {
+			this.fail(thrown);
+		}
+	}
+
+	/** The method, or what it yielded, has failed. */
+	fail(thrown: unknown): void {
+		if (this.isOver) return;
+		this.#error = thrown;
+		this.#finish("failed");
+		this.#release();
+	}
+
+	/** The client wants no more, or is gone. */
+	stop(end: "cancelled" | "lost"): void {
+		if (this.isOver) return;
+		this.#finish(end);
+		this.#release();
+	}
+
+	async #send(value: unknown, sink: DownloadSink): Promise<void> {
+		const wait = sink.writable();
+		if (wait) await wait;
+		if (!this.isOver) sink.item(value);
+	}
+
+	#finish(end: DownloadEnd): void {
+		this.#end = end;
+		this.#ended.resolve(end);
+		this.#abort?.abort();
+	}
+
+	/** Lets the generator's `finally` run. One that is awaiting something gets to it when that is there. */
+	#release(): void {
+		const iterator = this.#iterator;
+		if (!iterator?.return) return;
+		Promise.resolve()
+			.then(() => iterator.return?.())
+			.catch(() => {});
+	}
+}
+
+function iteratorOf(source: StreamSource): Iterator<unknown> | AsyncIterator<unknown> {
+	return Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
+}

@@ -1,0 +1,71 @@
+import assert from "node:assert/strict";
+import { z } from "zod";
+import { createHub, createServer, type HubMethods, method } from "../../lib/index.js";
+
+interface Client {
+	received(user: string, text: string): void;
+	confirm(text: string): boolean;
+}
+
+const hub = createHub<Client>()({
+	maxMessageBytes: 1_000,
+	methods: {
+		send: (ctx, user: string, text: string) => ctx.clients.all.send("received", user, text),
+		async *countdown(_ctx, from: number) {
+			while (from > 0) yield from--;
+		},
+		sum: method({ streams: 1 }, async (_ctx, numbers: AsyncIterable<number>) => {
+			let sum = 0;
+			for await (const number of numbers) sum += number;
+			return sum;
+		}),
+		add: method({ args: [z.number(), z.number()] }, (_ctx, a, b) => a + b),
+		date: method({ args: [z.string().transform((text) => new Date(text))] }, (_ctx, date) => date.getTime()),
+		both: method({ args: [z.string()], streams: 1 }, async (_ctx, name, items: AsyncIterable<Date>) => {
+			for await (const item of items) item.getTime();
+			return name.toUpperCase();
+		}),
+		ask: async (ctx, text: string) => {
+			const isConfirmed: boolean = await ctx.clients.caller.with({ timeoutMs: 50 }).invoke("confirm", text);
+			return isConfirmed;
+		},
+	},
+});
+
+type Methods = HubMethods<typeof hub>;
+
+/** What a browser project writes around the stock client; it is compiled here and never run. */
+async function typed(call: Methods): Promise<void> {
+	const sum: number = await call.add(1, 2);
+	const time: number = await call.date("2026-11-21");
+	const isConfirmed: boolean = await call.ask("sure?");
+	await call.send("ann", "hi");
+	call.countdown(3).subscribe({ next: (left) => left.toFixed(), error() {}, complete() {} });
+	const upload = call.countdown(1);
+	const total: number = await call.sum(upload);
+	void [sum, time, isConfirmed, total];
+	// @ts-expect-error: a text is no number
+	await call.add("1", 2);
+	// @ts-expect-error: the schema takes a text and gives a date
+	await call.date(new Date());
+	// @ts-expect-error: one argument too few
+	await call.send("ann");
+	// @ts-expect-error: a stream of numbers is no stream of dates
+	await call.both("x", upload);
+	// @ts-expect-error: not declared
+	await call.nope();
+	// @ts-expect-error: a client has no such method
+	await hub.clients.all.send("nope");
+	// @ts-expect-error: a client method's argument of another type
+	await hub.clients.all.send("received", 1, "x");
+	// @ts-expect-error: its answer is a boolean
+	const text: string = await hub.clients.client("id").invoke("confirm", "x");
+	void text;
+}
+
+describe("hub types", () => {
+	it("let a server take typed hubs, and clients know what they can call", () => {
+		assert.equal(typeof createServer().map("/chat", hub).listen, "function");
+		assert.equal(typed.length, 1);
+	});
+});
