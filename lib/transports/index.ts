@@ -1,14 +1,3 @@
-export {
-	type AddressFacts,
-	type ClientAddress,
-	compileTrust,
-	describeRequest,
-	normalizeAddress,
-	queryValue,
-	resolveClientAddress,
-	type Trust,
-	type TrustProxy,
-} from "./client-address.js";
 export type {
 	Connection,
 	ConnectionListener,
@@ -29,6 +18,17 @@ export {
 	resolveEndpointOptions,
 } from "./options.js";
 export {
+	type AddressFacts,
+	type ClientAddress,
+	compileTrust,
+	describeRequest,
+	normalizeAddress,
+	queryValue,
+	resolveClientAddress,
+	type Trust,
+	type TrustProxy,
+} from "./request/client-address.js";
+export {
 	type ConnectionTokens,
 	createTokens,
 	DEFAULT_MAX_USED_TOKENS,
@@ -36,5 +36,6 @@ export {
 	type IssuedToken,
 	type ReadToken,
 	TOKEN_SKEW_MS,
+	type TokenKind,
 	type TokenOptions,
 } from "./tokens.js";

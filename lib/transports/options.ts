@@ -8,9 +8,9 @@ import {
 	systemClock,
 } from "../base/index.js";
 import { TrunklineError } from "../errors/index.js";
-import { compileTrust, type Trust, type TrustProxy } from "./client-address.js";
 import type { Connection, ConnectionRequest, TransportName, User } from "./connection.js";
-import { Origins } from "./origins.js";
+import { compileTrust, type Trust, type TrustProxy } from "./request/client-address.js";
+import { Origins } from "./request/origins.js";
 
 /** Bytes that may wait for a client that reads slowly before its connection is aborted. */
 export const DEFAULT_MAX_BUFFERED_BYTES: number = 1024 * 1024;
@@ -22,6 +22,17 @@ export const DEFAULT_MAX_FRAME_BYTES: number = 1024 * 1024;
 export const DEFAULT_MAX_CONNECTIONS = 100_000;
 /** How long `authenticate` may take, in milliseconds. */
 export const DEFAULT_AUTHENTICATE_TIMEOUT_MS = 10_000;
+
+/** Connects per second, before others wait. */
+export const DEFAULT_MAX_CONNECTS_PER_SECOND = 1_000;
+/** Connects that wait their turn. */
+export const DEFAULT_MAX_WAITING_CONNECTS = 10_000;
+/** How long a client without a request or socket may take to come back, in milliseconds (`DisconnectTimeout`). */
+export const DEFAULT_DISCONNECT_TIMEOUT_MS = 15_000;
+/** How long a poll waits, in milliseconds (`LongPolling.PollTimeout`); stock clients give up at 100 s. */
+export const DEFAULT_LONG_POLL_TIMEOUT_MS = 90_000;
+
+const TRANSPORTS: readonly TransportName[] = ["WebSockets", "ServerSentEvents", "LongPolling"];
 
 /** Where a client is sent by negotiate, or why it is refused. */
 export type Redirection =
@@ -76,7 +87,7 @@ export interface EndpointOptions {
 	readonly maxConnectsPerSecond?: number | null | undefined;
 	/** Connects that wait their turn; more get 503 with `Retry-After`. @defaultValue 10,000 */
 	readonly maxWaitingConnects?: number | undefined;
-	/** What negotiate offers, in this order; the rest is answered 404. @defaultValue WebSockets, ServerSentEvents, LongPolling */
+	/** What negotiate offers; clients try them in the order of the default, whatever the order here. @defaultValue WebSockets, ServerSentEvents, LongPolling */
 	readonly transports?: readonly TransportName[] | undefined;
 	/** Milliseconds that a client without a request or socket may take to come back. @defaultValue 15,000 ms */
 	readonly disconnectTimeoutMs?: number | undefined;
@@ -111,12 +122,20 @@ export interface ResolvedEndpointOptions {
 	readonly onConnection: (connection: Connection) => void;
 	readonly authenticate: NonNullable<EndpointOptions["authenticate"]>;
 	readonly authenticateTimeoutMs: number;
+	readonly authorize: EndpointOptions["authorize"];
+	readonly redirect: EndpointOptions["redirect"];
+	readonly transports: readonly TransportName[];
+	readonly allowStatefulReconnects: boolean;
 	readonly origins: Origins;
 	readonly trust: Trust;
 	readonly maxBufferedBytes: number;
 	readonly closeTimeoutMs: number;
 	readonly maxFrameBytes: number;
 	readonly maxConnections: number;
+	readonly maxConnectsPerSecond: number;
+	readonly maxWaitingConnects: number;
+	readonly disconnectTimeoutMs: number;
+	readonly longPollTimeoutMs: number;
 	readonly log: Log;
 	readonly clock: Clock;
 }
@@ -127,20 +146,68 @@ export function resolveEndpointOptions(options: EndpointOptions): ResolvedEndpoi
 		path: checkPath(options.path),
 		onConnection: options.onConnection,
 		authenticate: options.authenticate ?? (() => undefined),
-		authenticateTimeoutMs: durationOption(
-			"authenticateTimeoutMs",
-			options.authenticateTimeoutMs,
-			DEFAULT_AUTHENTICATE_TIMEOUT_MS,
-		),
+		authorize: options.authorize,
+		redirect: options.redirect,
+		transports: checkTransports(options.transports),
+		allowStatefulReconnects: options.allowStatefulReconnects ?? false,
 		origins: new Origins(options.allowedOrigins),
 		trust: compileTrust(options.trustProxy),
-		maxBufferedBytes: countOption("maxBufferedBytes", options.maxBufferedBytes, DEFAULT_MAX_BUFFERED_BYTES),
-		closeTimeoutMs: durationOption("closeTimeoutMs", options.closeTimeoutMs, DEFAULT_CLOSE_TIMEOUT_MS),
-		maxFrameBytes: limitOption("maxFrameBytes", options.maxFrameBytes, DEFAULT_MAX_FRAME_BYTES),
-		maxConnections: limitOption("maxConnections", options.maxConnections, DEFAULT_MAX_CONNECTIONS),
+		...resolveTimes(options),
+		...resolveLimits(options),
 		log: options.log ?? silentLog,
 		clock: options.clock ?? systemClock,
 	};
+}
+
+/** The options that are times, and their defaults. */
+const TIMES = {
+	authenticateTimeoutMs: DEFAULT_AUTHENTICATE_TIMEOUT_MS,
+	closeTimeoutMs: DEFAULT_CLOSE_TIMEOUT_MS,
+	disconnectTimeoutMs: DEFAULT_DISCONNECT_TIMEOUT_MS,
+	longPollTimeoutMs: DEFAULT_LONG_POLL_TIMEOUT_MS,
+} as const;
+
+function resolveTimes(options: EndpointOptions): Record<keyof typeof TIMES, number> {
+	const times = Object.entries(TIMES).map(([name, byDefault]) => {
+		return [name, durationOption(name, options[name as keyof typeof TIMES], byDefault)];
+	});
+	return Object.fromEntries(times) as Record<keyof typeof TIMES, number>;
+}
+
+/** The options that `null` lifts, and their defaults. */
+const LIMITS = {
+	maxFrameBytes: DEFAULT_MAX_FRAME_BYTES,
+	maxConnections: DEFAULT_MAX_CONNECTIONS,
+	maxConnectsPerSecond: DEFAULT_MAX_CONNECTS_PER_SECOND,
+} as const;
+
+type Limits = Record<keyof typeof LIMITS | "maxBufferedBytes" | "maxWaitingConnects", number>;
+
+function resolveLimits(options: EndpointOptions): Limits {
+	const limits = Object.entries(LIMITS).map(([name, byDefault]) => {
+		return [name, limitOption(name, options[name as keyof typeof LIMITS], byDefault)];
+	});
+	return {
+		...(Object.fromEntries(limits) as Record<keyof typeof LIMITS, number>),
+		maxBufferedBytes: countOption("maxBufferedBytes", options.maxBufferedBytes, DEFAULT_MAX_BUFFERED_BYTES),
+		maxWaitingConnects: countOption(
+			"maxWaitingConnects",
+			options.maxWaitingConnects,
+			DEFAULT_MAX_WAITING_CONNECTS,
+			0,
+		),
+	};
+}
+
+/** In the order in which clients are to try them, whatever the order of the option. */
+function checkTransports(transports: readonly TransportName[] | undefined): readonly TransportName[] {
+	if (transports === undefined) return TRANSPORTS;
+	const isKnown = Array.isArray(transports) && transports.every((name) => TRANSPORTS.includes(name));
+	if (isKnown && transports.length > 0) return TRANSPORTS.filter((name) => transports.includes(name));
+	throw new TrunklineError(
+		"ERR_OPTION",
+		`Option "transports" must name at least one of ${TRANSPORTS.join(", ")}; found ${JSON.stringify(transports)}.`,
+	);
 }
 
 /** A path in the form in which paths are compared; undefined when its percent-encoding is broken. */

@@ -25,6 +25,12 @@ export interface TokenOptions {
 	readonly clock?: Clock | undefined;
 }
 
+/**
+ * What a token was made for: the version of negotiate, and whether stateful reconnect was granted with it (version 1
+ * only). It is part of what is signed, so that a process that did not negotiate knows it too.
+ */
+export type TokenKind = 0 | 1 | "reconnect";
+
 /** What negotiate hands out. */
 export interface IssuedToken {
 	/** The key that later requests carry as `id=`. A bearer secret (for version 0 the public id itself). */
@@ -38,6 +44,8 @@ export interface ReadToken {
 	readonly connectionId: string;
 	/** True once it can no longer open a connection; requests of an open one go on carrying it. */
 	readonly isExpired: boolean;
+	/** Stateful reconnect was granted with it. */
+	readonly isReconnectable: boolean;
 }
 
 /**
@@ -46,9 +54,14 @@ export interface ReadToken {
  */
 export interface ConnectionTokens {
 	/** Makes a token. Negotiate version 0 knows one value only, which is key and id in one; only its maker reads it. */
-	issue(userId: string | undefined, version: 0 | 1): IssuedToken;
+	issue(userId: string | undefined, kind: TokenKind): IssuedToken;
 	/** What `token` says; undefined when it is not genuine, of the future, another user's, or of version 0 and another server's. */
 	read(token: string, userId: string | undefined): ReadToken | undefined;
+	/**
+	 * The ids that a connection opened with `token` can have, genuine or not: to find one that is open. Whoever has the
+	 * token of an open connection negotiated it, or got it from who did.
+	 */
+	idsOf(token: string): readonly string[];
 	/**
 	 * Marks the token of `connectionId` as used.
 	 * @returns false when this process has seen it before
@@ -64,6 +77,8 @@ interface Key {
 	readonly id: Buffer;
 }
 
+const SHARED_KINDS: readonly TokenKind[] = [1, "reconnect"];
+const OWN_KINDS: readonly TokenKind[] = [...SHARED_KINDS, 0];
 const SERVER_ID = /^[A-Za-z0-9_-]{1,32}$/;
 const TOKEN = /^[A-Za-z0-9_-]{1,32}\.([0-9a-z]{1,10})\.[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}$/;
 
@@ -81,9 +96,9 @@ function deriveKey(secret: string): Key {
 	return { sign: mac(secret, "trunkline token signature"), id: mac(secret, "trunkline connection id") };
 }
 
-function signature(key: Key, body: string, bound: { userId: string | undefined; version: 0 | 1 }): string {
+function signature(key: Key, body: string, bound: { userId: string | undefined; kind: TokenKind }): string {
 	const user = bound.userId === undefined ? "-" : `=${bound.userId}`;
-	return mac(key.sign, `${bound.version}\n${body}\n${user}`).toString("base64url");
+	return mac(key.sign, `${bound.kind}\n${body}\n${user}`).toString("base64url");
 }
 
 function deriveId(key: Key, token: string): string {
@@ -117,11 +132,11 @@ class SignedTokens implements ConnectionTokens {
 		return this.#used.size;
 	}
 
-	issue(userId: string | undefined, version: 0 | 1): IssuedToken {
+	issue(userId: string | undefined, kind: TokenKind): IssuedToken {
 		const [key] = this.#keys;
 		const body = `${this.#serverId}.${this.#clock.now().toString(36)}.${randomId()}`;
-		const token = `${body}.${signature(key, body, { userId, version })}`;
-		return { token, connectionId: version === 0 ? token : deriveId(key, token) };
+		const token = `${body}.${signature(key, body, { userId, kind })}`;
+		return { token, connectionId: kind === 0 ? token : deriveId(key, token) };
 	}
 
 	read(token: string, userId: string | undefined): ReadToken | undefined {
@@ -129,19 +144,27 @@ class SignedTokens implements ConnectionTokens {
 		if (issuedAt === undefined) return undefined;
 		const ageMs = this.#clock.now() - Number.parseInt(issuedAt, 36);
 		if (ageMs < -TOKEN_SKEW_MS) return undefined;
-		const connectionId = this.#connectionId(token, userId);
-		return connectionId === undefined ? undefined : { connectionId, isExpired: ageMs > this.#lifetimeMs };
+		const found = this.#verify(token, userId);
+		return found && { ...found, isExpired: ageMs > this.#lifetimeMs };
 	}
 
-	#connectionId(token: string, userId: string | undefined): string | undefined {
+	idsOf(token: string): readonly string[] {
+		return TOKEN.test(token) ? [...this.#keys.map((key) => deriveId(key, token)), token] : [];
+	}
+
+	#verify(token: string, userId: string | undefined): Omit<ReadToken, "isExpired"> | undefined {
 		const end = token.lastIndexOf(".");
 		const body = token.slice(0, end);
 		const given = token.slice(end + 1);
-		const isOwn = body.startsWith(`${this.#serverId}.`);
+		// The id of version 0 is its key, and public: elsewhere whoever knows it could open the connection again.
+		const kinds = body.startsWith(`${this.#serverId}.`) ? OWN_KINDS : SHARED_KINDS;
 		for (const key of this.#keys) {
-			if (isEqual(given, signature(key, body, { userId, version: 1 }))) return deriveId(key, token);
-			// Its id is its key, and public: elsewhere whoever knows it could open the connection again.
-			if (isOwn && isEqual(given, signature(key, body, { userId, version: 0 }))) return token;
+			const kind = kinds.find((each) => isEqual(given, signature(key, body, { userId, kind: each })));
+			if (kind === undefined) continue;
+			return {
+				connectionId: kind === 0 ? token : deriveId(key, token),
+				isReconnectable: kind === "reconnect",
+			};
 		}
 		return undefined;
 	}

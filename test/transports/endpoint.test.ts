@@ -63,15 +63,16 @@ describe("transports/endpoint requests without an upgrade", () => {
 		}
 	});
 
-	it("learn which transports are not offered", async () => {
-		const { connectionToken } = await negotiated(served.port);
+	it("learn which transports are not offered, and may use the token for another", async () => {
+		const stock = await serve({ transports: ["WebSockets"] });
+		const { connectionToken } = await negotiated(stock.port);
 		const path = `/chat?id=${connectionToken}`;
-		const poll = await ask(served.port, path, { method: "GET" });
+		const poll = await ask(stock.port, path, { method: "GET" });
 		assert.deepEqual(
 			[poll.status, poll.body],
 			[404, "LongPolling transport not supported by this end point type"],
 		);
-		const stream = await ask(served.port, path, {
+		const stream = await ask(stock.port, path, {
 			method: "GET",
 			headers: { Accept: "a/b, text/event-stream" },
 		});
@@ -79,7 +80,8 @@ describe("transports/endpoint requests without an upgrade", () => {
 			[stream.status, stream.body],
 			[404, "ServerSentEvents transport not supported by this end point type"],
 		);
-		(await openWebSocket(served.port, `?id=${connectionToken}`)).terminate();
+		(await openWebSocket(stock.port, `?id=${connectionToken}`)).terminate();
+		await stock.close();
 	});
 
 	it("cannot send to, nor end, a WebSocket connection", async () => {
@@ -198,6 +200,15 @@ describe("transports/endpoint upgrades", () => {
 		socket.write("GET /chat HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
 		assert.match(await readAll(socket), /^HTTP\/1\.1 400 /);
 		assert.equal(served.endpoint.connections, 0);
+	});
+
+	it("are 404 where WebSockets are not offered", async () => {
+		const polling = await serve({ transports: ["LongPolling", "ServerSentEvents"] });
+		const { connectionToken } = await negotiated(polling.port);
+		const expected = [404, "WebSockets transport not supported by this end point type"];
+		assert.deepEqual(await refusal(polling.port, `/chat?id=${connectionToken}`), expected);
+		assert.deepEqual(await refusal(polling.port, "/chat"), expected);
+		await polling.close();
 	});
 
 	it("may be named in capitals", async () => {

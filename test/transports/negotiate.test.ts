@@ -1,24 +1,35 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { negotiate } from "../../lib/transports/negotiate.js";
+import { type NegotiateAnswer, type Negotiation, negotiate } from "../../lib/transports/request/negotiate.js";
+import type { TokenKind } from "../../lib/transports/tokens.js";
 import { ask, negotiated, openWebSocket, type Served, serve, upgradeRaw } from "./serve.js";
 
-const TRANSPORTS = [{ transport: "WebSockets", transferFormats: ["Text", "Binary"] }];
+const TRANSPORTS = [
+	{ transport: "WebSockets", transferFormats: ["Text", "Binary"] },
+	{ transport: "ServerSentEvents", transferFormats: ["Text"] },
+	{ transport: "LongPolling", transferFormats: ["Text", "Binary"] },
+];
 const NOT_WHOLE = { error: "The client requested a non-integer protocol version." };
 
-function issue(version: 0 | 1): { connectionId: string; token: string } {
-	return version === 1 ? { connectionId: "id", token: "token" } : { connectionId: "token", token: "token" };
+function issue(kind: TokenKind): { connectionId: string; token: string } {
+	return kind === 0 ? { connectionId: "token", token: "token" } : { connectionId: "id", token: `${kind}` };
+}
+
+function negotiateVersion(version: string | undefined, rest: Partial<Negotiation> = {}): NegotiateAnswer {
+	const transports = ["WebSockets", "ServerSentEvents", "LongPolling"] as const;
+	const asked = { version, statefulReconnect: undefined, transports, allowStatefulReconnects: false, issue };
+	return negotiate({ ...asked, ...rest });
 }
 
 describe("transports/negotiate", () => {
 	it("answers version 1, and any higher one, with id and token", () => {
 		for (const version of ["1", "99", " 1 ", "+1", "2147483647"]) {
 			assert.equal(
-				JSON.stringify(negotiate(version, issue)),
+				JSON.stringify(negotiateVersion(version)),
 				JSON.stringify({
 					negotiateVersion: 1,
 					connectionId: "id",
-					connectionToken: "token",
+					connectionToken: "1",
 					availableTransports: TRANSPORTS,
 				}),
 				version,
@@ -29,7 +40,7 @@ describe("transports/negotiate", () => {
 	it("answers version 0, and none, without a token", () => {
 		for (const version of ["0", undefined]) {
 			assert.equal(
-				JSON.stringify(negotiate(version, issue)),
+				JSON.stringify(negotiateVersion(version)),
 				JSON.stringify({ negotiateVersion: 0, connectionId: "token", availableTransports: TRANSPORTS }),
 			);
 		}
@@ -37,19 +48,42 @@ describe("transports/negotiate", () => {
 
 	it("answers a version that is no 32-bit integer with the error text", () => {
 		for (const version of ["", "one", "1.0", "1e0", "0x1", "2147483648", "99999999999", "NaN", "١"]) {
-			assert.deepEqual(negotiate(version, issue), NOT_WHOLE, version);
+			assert.deepEqual(negotiateVersion(version), NOT_WHOLE, version);
 		}
 	});
 
 	it("answers a negative version as one that is not supported", () => {
-		assert.deepEqual(negotiate("-1", issue), {
+		assert.deepEqual(negotiateVersion("-1"), {
 			error: "The client requested version '-1', but the server does not support this version.",
 		});
 	});
 
+	it("grants stateful reconnect to who asks where it is allowed, and says nothing of it otherwise", () => {
+		for (const statefulReconnect of ["true", "True", "TRUE"]) {
+			const answer = negotiateVersion("1", { statefulReconnect, allowStatefulReconnects: true });
+			assert("negotiateVersion" in answer);
+			assert.equal(answer.useStatefulReconnect, true);
+			assert.equal(answer.connectionToken, "reconnect");
+		}
+		const refused: Partial<Negotiation>[] = [
+			{ statefulReconnect: "true" },
+			{ allowStatefulReconnects: true },
+			{ allowStatefulReconnects: true, statefulReconnect: "1" },
+		];
+		for (const rest of refused) assert(!("useStatefulReconnect" in negotiateVersion("1", rest)));
+		const old = negotiateVersion("0", { statefulReconnect: "true", allowStatefulReconnects: true });
+		assert(!("useStatefulReconnect" in old));
+	});
+
+	it("names the transports that are offered", () => {
+		const answer = negotiateVersion("1", { transports: ["LongPolling"] });
+		assert("availableTransports" in answer);
+		assert.deepEqual(answer.availableTransports, TRANSPORTS.slice(2));
+	});
+
 	it("answers any text", () => {
 		fc.assert(
-			fc.property(fc.string({ unit: "binary" }), (text) => typeof negotiate(text, issue) === "object"),
+			fc.property(fc.string({ unit: "binary" }), (text) => typeof negotiateVersion(text) === "object"),
 		);
 	});
 });

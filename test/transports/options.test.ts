@@ -63,6 +63,12 @@ describe("transports/options: an endpoint matches", () => {
 			{ allowedOrigins: ["x"] },
 			{ authenticateTimeoutMs: Number.NaN },
 			{ tokenLifetimeMs: 0 },
+			{ transports: [] },
+			{ transports: ["websockets" as "WebSockets"] },
+			{ maxConnectsPerSecond: 0 },
+			{ maxWaitingConnects: -1 },
+			{ disconnectTimeoutMs: 0 },
+			{ longPollTimeoutMs: Number.NaN },
 		];
 		for (const options of bad)
 			assert.throws(() => endpoint(options), { code: "ERR_OPTION" }, JSON.stringify(options));

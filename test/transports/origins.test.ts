@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { ConnectionRequest } from "../../lib/transports/index.js";
-import { Origins } from "../../lib/transports/origins.js";
+import { Origins } from "../../lib/transports/request/origins.js";
 import { ask, openWebSocket, type Served, serve, upgradeRaw } from "./serve.js";
 
 function from(origin: string | undefined, host = "own.example", secure = false): ConnectionRequest {

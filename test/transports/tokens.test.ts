@@ -5,6 +5,7 @@ import {
 	type ConnectionTokens,
 	createTokens,
 	TOKEN_SKEW_MS,
+	type TokenKind,
 	type TokenOptions,
 } from "../../lib/transports/index.js";
 
@@ -26,7 +27,11 @@ describe("transports/tokens", () => {
 	it("lets every process with the secret read the id that was issued", () => {
 		const issued = tokens().issue("ann", 1);
 		const other = tokens({ serverId: "s2" }).read(issued.token, "ann");
-		assert.deepEqual(other, { connectionId: issued.connectionId, isExpired: false });
+		assert.deepEqual(other, {
+			connectionId: issued.connectionId,
+			isExpired: false,
+			isReconnectable: false,
+		});
 	});
 
 	it("reads what it issued, for any user and server name", () => {
@@ -35,14 +40,16 @@ describe("transports/tokens", () => {
 			fc.property(
 				serverId,
 				fc.option(fc.string(), { nil: undefined }),
-				fc.constantFrom(0, 1),
-				(name, user, version) => {
+				fc.constantFrom<TokenKind>(0, 1, "reconnect"),
+				(name, user, kind) => {
 					const own = tokens({ serverId: name });
-					const issued = own.issue(user, version as 0 | 1);
+					const issued = own.issue(user, kind);
 					assert.deepEqual(own.read(issued.token, user), {
 						connectionId: issued.connectionId,
 						isExpired: false,
+						isReconnectable: kind === "reconnect",
 					});
+					assert(own.idsOf(issued.token).includes(issued.connectionId));
 				},
 			),
 		);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { flushAtEndOfTurn } from "../../lib/transports/turn.js";
+import { flushAtEndOfTurn } from "../../lib/transports/carriers/turn.js";
 
 describe("transports/turn", () => {
 	it("flushes in the order asked, after the turn's ticks and promises", async () => {

@@ -28,7 +28,6 @@ export const GENERAL_DIFFERENCES: ReadonlyMap<string, string> = new Map([
 	["hop-by-hop headers", "Connection, Upgrade and Sec-WebSocket-* are for one hop (RFC 9110 §7.6.1)."],
 	["forwarding headers", "Via, X-Forwarded-Proto and X-Forwarded-Host say what the app server cannot see."],
 	["client port", "Another port."],
-	["transports", "Server-Sent Events and long polling are not offered yet."],
 	["link negotiate", "A link connects by WebSocket at once; the original negotiates first."],
 ]);
 

@@ -52,17 +52,9 @@ export class RecordedClients {
 		const recorded = this.#script.trace.negotiations;
 		return recorded.flatMap((answer, at) => {
 			const ours = this.negotiations[at] ?? {};
-			const transports = answer["availableTransports"] as readonly { readonly transport: string }[];
-			const offered = transports.filter(({ transport }) => transport === "WebSockets");
-			if (offered.length < transports.length) tally.meet("transports");
 			const { connectionId, connectionToken } = ours;
 			const ids = { connectionId, connectionToken };
-			return differencesOf(
-				{ ...answer, ...ids, availableTransports: offered },
-				ours,
-				tally,
-				`negotiate ${at}`,
-			);
+			return differencesOf({ ...answer, ...ids }, ours, tally, `negotiate ${at}`);
 		});
 	}
 

@@ -1,6 +1,6 @@
 import type { OutgoingHttpHeaders } from "node:http";
-import { TrunklineError } from "../errors/index.js";
-import type { ConnectionRequest } from "./connection.js";
+import { TrunklineError } from "../../errors/index.js";
+import type { ConnectionRequest } from "../connection.js";
 
 const ALLOWED_METHODS = "POST, GET, DELETE";
 const ALLOWED_HEADERS = "x-requested-with, x-signalr-user-agent, authorization, content-type";

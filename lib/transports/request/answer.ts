@@ -6,7 +6,7 @@ export interface Answer {
 	readonly status: number;
 	readonly headers?: OutgoingHttpHeaders | undefined;
 	/** @defaultValue empty */
-	readonly body?: string | undefined;
+	readonly body?: string | Buffer | undefined;
 	/** @defaultValue text/plain */
 	readonly contentType?: string | undefined;
 }
@@ -17,7 +17,7 @@ export const MAX_IGNORED_BODY_BYTES: number = 64 * 1024;
 /** Sends `answer`, unless the response is over already. */
 export function writeAnswer(res: ServerResponse, answer: Answer): void {
 	if (res.headersSent || res.writableEnded) return;
-	const body = Buffer.from(answer.body ?? "");
+	const body = typeof answer.body === "object" ? answer.body : Buffer.from(answer.body ?? "");
 	res.writeHead(answer.status, {
 		...(answer.status === 204 ? {} : { "Content-Type": answer.contentType ?? "text/plain" }),
 		...(answer.status === 204 ? {} : { "Content-Length": body.length }),
@@ -52,6 +52,11 @@ export function responseOn(req: IncomingMessage, socket: Duplex): ServerResponse
 	res.shouldKeepAlive = false;
 	// What carries the request is a net.Socket or, in tests and tunnels, any Duplex: the response writes to either.
 	res.assignSocket(socket as Parameters<typeof res.assignSocket>[0]);
+	// Nobody else reads it, and an unread socket does not show its end.
+	socket.resume();
+	socket.once("end", () => {
+		if (res.headersSent && !res.writableEnded) socket.destroy();
+	});
 	res.on("finish", () => {
 		res.detachSocket(socket as Parameters<typeof res.detachSocket>[0]);
 		socket.end(() => socket.destroy());

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { BlockList, isIP, isIPv4, SocketAddress } from "node:net";
-import { TrunklineError } from "../errors/index.js";
-import type { ConnectionRequest } from "./connection.js";
+import { TrunklineError } from "../../errors/index.js";
+import type { ConnectionRequest } from "../connection.js";
 
 /**
  * Which peers' forwarding headers (`X-Forwarded-For`, `-Proto`, `-Host`) are believed; Express's meaning.
