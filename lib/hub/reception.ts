@@ -67,6 +67,8 @@ export class Reception {
 		return {
 			...{ clock, log, handshakeTimeoutMs, keepAliveIntervalMs, clientTimeoutMs },
 			maxMessageBytes: this.#hub.options.maxMessageBytes,
+			statefulReconnectBufferBytes: this.#hub.options.statefulReconnectBufferBytes,
+			closeOnAuthenticationExpiration: this.#hub.options.closeOnAuthenticationExpiration,
 			detailedErrors: this.#hub.options.detailedErrors,
 			heartbeat: new Heartbeat(clock, shortest),
 			refusal: (channel) => this.#refusal(channel),

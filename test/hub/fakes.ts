@@ -5,7 +5,7 @@ import type { Carrier, ClientWire } from "../../lib/hub/clients/client-wire.js";
 import type { PreparedMessage } from "../../lib/hub/clients/prepared-message.js";
 import type { CloseMessage, HubMessage, InvocationMessage } from "../../lib/protocols/index.js";
 import { Arguments, MessageType } from "../../lib/protocols/index.js";
-import type { Connection, ConnectionListener, ConnectionRequest } from "../../lib/transports/index.js";
+import type { Connection, ConnectionListener, ConnectionRequest, User } from "../../lib/transports/index.js";
 
 export const REQUEST: ConnectionRequest = {
 	url: "/chat",
@@ -107,11 +107,11 @@ export class FakeConnection implements Connection {
 	readonly formats: Connection["formats"];
 	readonly hasInherentKeepAlive = false;
 	readonly request = REQUEST;
-	readonly user = undefined;
+	user: User | undefined = undefined;
 	readonly bufferedBytes = 0;
 	maxBufferedBytes = 1_000_000;
 	isFull = false;
-	readonly isReconnectable: boolean = false;
+	isReconnectable = false;
 	isReconnectEnabled = false;
 	isPaused = false;
 	isEnded = false;
@@ -168,6 +168,24 @@ export class FakeConnection implements Connection {
 			if (this.isPaused) this.#held.push(bytes);
 			else this.#listener?.data(bytes);
 		}
+	}
+
+	/** The socket is lost, the connection lives on. */
+	interrupt(): void {
+		this.#held.length = 0;
+		this.#listener?.interrupted?.();
+	}
+
+	/** The client is back; `sent` begins anew. */
+	comeBack(): void {
+		this.sent.length = 0;
+		this.#listener?.resumed?.();
+	}
+
+	/** What waited is sent. */
+	drain(): void {
+		this.isFull = false;
+		this.#listener?.drained?.();
 	}
 
 	/** The client is gone. */

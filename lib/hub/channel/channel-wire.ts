@@ -16,6 +16,10 @@ export class ChannelWire implements ClientWire {
 		this.#channel?.send(message);
 	}
 
+	writable(): Promise<void> | undefined {
+		return this.#channel?.writable();
+	}
+
 	close(message: CloseMessage): void {
 		this.#channel?.close(message);
 		this.#channel = undefined;

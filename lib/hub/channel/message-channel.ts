@@ -1,4 +1,4 @@
-import type { Clock, Log } from "../../base/index.js";
+import { type Clock, type Deferred, deferred, type Log } from "../../base/index.js";
 import { type ErrorCode, TrunklineError } from "../../errors/index.js";
 import {
 	type CloseMessage,
@@ -6,7 +6,6 @@ import {
 	type HubProtocol,
 	MAX_HANDSHAKE_BYTES,
 	MessageType,
-	parseHandshakeRequest,
 	type RecordSplitter,
 	TextSplitter,
 	writeHandshakeResponse,
@@ -15,12 +14,11 @@ import type { Connection, ConnectionRequest, User } from "../../transports/index
 import type { DisconnectReason } from "../clients/client-connection.js";
 import { PreparedMessage } from "../clients/prepared-message.js";
 import { closeText } from "../dispatch/failure-text.js";
+import { HANDSHAKE_FAILED, readHandshake, refusalOf, STATEFUL_VERSION } from "./handshake.js";
 import type { Beating, Heartbeat } from "./heartbeat.js";
+import { LAST_NUMBERED, StatefulReconnect } from "./stateful-reconnect.js";
 import { TurnBudget } from "./turn-budget.js";
 
-/** Highest handshake version that is spoken; 2 is of stateful reconnect, which changes nothing where it was not granted. */
-const MAX_HANDSHAKE_VERSION = 2;
-const HANDSHAKE_FAILED = "An unexpected error occurred during connection handshake.";
 /** What happens all day where networks come and go. */
 const COMMON_LOSSES: ReadonlySet<ErrorCode> = new Set(["ERR_CLIENT_TIMEOUT", "ERR_TRANSPORT"]);
 const PING = new PreparedMessage({ type: MessageType.Ping });
@@ -41,6 +39,8 @@ export interface ChannelHost {
 	readonly keepAliveIntervalMs: number;
 	readonly clientTimeoutMs: number;
 	readonly maxMessageBytes: number;
+	readonly statefulReconnectBufferBytes: number;
+	readonly closeOnAuthenticationExpiration: boolean;
 	readonly detailedErrors: boolean;
 	/** The error of a handshake that is refused whatever it asks for. */
 	refusal(channel: MessageChannel): string | undefined;
@@ -53,8 +53,9 @@ export interface ChannelHost {
 }
 
 /**
- * A connection that speaks hub messages. Handshake → open → closed; it owns the framing, the keep-alive, the client
- * timeout and the limit on a message, and knows nothing of what the messages are for.
+ * A connection that speaks hub messages. Handshake → open (⇄ interrupted, where stateful reconnect was granted) → closed;
+ * it owns the framing, the keep-alive, the client timeout, the limit on a message and what a lost socket has to be told
+ * again, and knows nothing of what the messages are for.
  */
 export class MessageChannel implements Beating {
 	readonly connectionId: string;
@@ -70,6 +71,10 @@ export class MessageChannel implements Beating {
 	#state: "handshake" | "open" | "closed" = "handshake";
 	#maxMessageBytes: number;
 	#isHeld = false;
+	/** Resolved when a sender who waits may go on. */
+	#room: Deferred<void> | undefined;
+	/** Where it was granted. */
+	#reconnect: StatefulReconnect | undefined;
 	#closedBy: DisconnectReason | undefined;
 	#lastPingSent: number;
 	/** When the client was last heard; undefined until its first Ping, which arms the timeout. */
@@ -87,7 +92,13 @@ export class MessageChannel implements Beating {
 		this.#lastPingSent = this.#openedAt;
 		this.#splitter = new TextSplitter(MAX_HANDSHAKE_BYTES);
 		host.heartbeat.add(this);
-		connection.listen({ data: (chunk) => this.#onData(chunk), closed: (error) => this.#onClosed(error) });
+		connection.listen({
+			data: (chunk) => this.#onData(chunk),
+			closed: (error) => this.#onClosed(error),
+			drained: () => this.#makeRoom(),
+			interrupted: () => this.#interrupted(),
+			resumed: () => this.#resumed(),
+		});
 	}
 
 	/** The protocol that the handshake chose. */
@@ -112,7 +123,16 @@ export class MessageChannel implements Beating {
 	/** Queues a message; dropped once the channel is closed. */
 	send(message: PreparedMessage): void {
 		if (this.#state !== "open" || !this.#protocol) return;
-		this.connection.send(message.bytesFor(this.#protocol), this.#protocol.transferFormat);
+		const bytes = message.bytesFor(this.#protocol);
+		if (this.#reconnect && message.message.type <= LAST_NUMBERED) this.#reconnect.sent(bytes);
+		this.connection.send(bytes, this.#protocol.transferFormat);
+	}
+
+	/** Undefined where more may be sent at once, else what a sender who can wait should wait for: room, or the end. */
+	writable(): Promise<void> | undefined {
+		if (this.#state !== "open" || !this.#isFull) return undefined;
+		this.#room ??= deferred();
+		return this.#room.promise;
 	}
 
 	/** Sends the Close message and ends the connection in order. */
@@ -128,7 +148,12 @@ export class MessageChannel implements Beating {
 			if (now - this.#openedAt >= this.#host.handshakeTimeoutMs) this.#refuse("Handshake was canceled.");
 			return;
 		}
-		if (this.connection.hasInherentKeepAlive) return;
+		if (this.#isExpired) {
+			this.close({ type: MessageType.Close, allowReconnect: true });
+			return;
+		}
+		if (this.connection.hasInherentKeepAlive || this.#reconnect?.isInterrupted) return;
+		this.#reconnect?.acknowledge();
 		if (now - this.#lastPingSent >= this.#host.keepAliveIntervalMs) {
 			this.#lastPingSent = now;
 			this.send(PING);
@@ -136,6 +161,23 @@ export class MessageChannel implements Beating {
 		// While we hold the reading back, the client's silence is our doing.
 		if (this.#isHeld || this.#heardAt === undefined) return;
 		if (now - this.#heardAt >= this.#host.clientTimeoutMs) this.#timeOut();
+	}
+
+	/** What proved the user has expired, and was not renewed. */
+	get #isExpired(): boolean {
+		if (!this.#host.closeOnAuthenticationExpiration) return false;
+		const expiresAt = this.connection.user?.expiresAt;
+		return expiresAt !== undefined && this.#host.clock.now() >= expiresAt;
+	}
+
+	get #isFull(): boolean {
+		return this.connection.isFull || this.#reconnect?.isFull === true;
+	}
+
+	#makeRoom(): void {
+		if (!this.#room || (this.#state === "open" && this.#isFull)) return;
+		this.#room.resolve();
+		this.#room = undefined;
 	}
 
 	#timeOut(): void {
@@ -182,9 +224,23 @@ export class MessageChannel implements Beating {
 		const message = this.#protocol?.parse(record);
 		if (this.#heardAt !== undefined || message?.type === MessageType.Ping)
 			this.#heardAt = this.#host.clock.elapsed();
-		if (!message) return;
+		if (!message || this.#reconnect?.takes(message, record.length)) return;
 		const wait = this.#handler?.message(message);
 		if (wait) this.#hold(wait);
+	}
+
+	#interrupted(): void {
+		// What was not parsed was not counted either: the client sends it again.
+		if (this.#protocol) this.#splitter = this.#protocol.createSplitter(this.#maxMessageBytes);
+		this.#reconnect?.interrupted();
+	}
+
+	#resumed(): void {
+		if (this.#state !== "open") return;
+		this.#reconnect?.resumed();
+		this.#lastPingSent = this.#host.clock.elapsed();
+		if (this.#heardAt !== undefined) this.#heardAt = this.#lastPingSent;
+		this.#makeRoom();
 	}
 
 	#hold(wait: Promise<void>): void {
@@ -214,8 +270,8 @@ export class MessageChannel implements Beating {
 			return;
 		}
 		const protocol = this.#host.protocol(request.protocol, this);
-		const refusal = this.#refusalOf(request, protocol);
-		if (protocol && refusal === undefined) this.#open(protocol);
+		const refusal = refusalOf(request, protocol, this.connection.formats);
+		if (protocol && refusal === undefined) this.#open(protocol, request.version);
 		else this.#refuse(refusal ?? HANDSHAKE_FAILED);
 	}
 
@@ -228,28 +284,28 @@ export class MessageChannel implements Beating {
 		}
 	}
 
-	#refusalOf(
-		request: { readonly protocol: string; readonly version: number },
-		protocol: HubProtocol | undefined,
-	): string | undefined {
-		if (!protocol) return `The protocol '${request.protocol}' is not supported.`;
-		if (request.version > MAX_HANDSHAKE_VERSION) {
-			return `The server does not support version ${request.version} of the '${protocol.name}' protocol.`;
-		}
-		if (this.connection.formats.includes(protocol.transferFormat)) return undefined;
-		return `Cannot use the '${protocol.name}' protocol on the current transport. The transport does not support 'Binary' transfer format.`;
-	}
-
-	#open(protocol: HubProtocol): void {
+	#open(protocol: HubProtocol, version: number): void {
 		const rest = this.#splitter.rest();
 		this.#protocol = protocol;
 		this.#splitter = protocol.createSplitter(this.#maxMessageBytes);
 		this.#splitter.push(rest);
 		this.#state = "open";
 		this.connection.send(writeHandshakeResponse(), protocol.transferFormat);
+		if (version >= STATEFUL_VERSION && this.connection.isReconnectable) this.#enableReconnect();
 		const handler = this.#host.shaken(this);
 		if (this.#closedBy) handler.closed(this.#closedBy);
 		else this.#handler = handler;
+	}
+
+	#enableReconnect(): void {
+		this.#reconnect = new StatefulReconnect({
+			connection: this.connection,
+			softBytes: this.#host.statefulReconnectBufferBytes,
+			send: (message) => this.send(new PreparedMessage(message)),
+			replay: (bytes) => this.connection.send(bytes, this.#protocol?.transferFormat ?? "Text"),
+			freed: () => this.#makeRoom(),
+		});
+		this.connection.enableReconnect();
 	}
 
 	/** Refuses the handshake: its error is all that the client gets, no Close message. */
@@ -273,7 +329,8 @@ export class MessageChannel implements Beating {
 	}
 
 	#onClosed(error: Error | undefined): void {
-		this.#finish(error ? { kind: "lost", error } : { kind: "closed" });
+		const reason = error ?? this.#reconnect?.lossOf();
+		this.#finish(reason ? { kind: "lost", error: reason } : { kind: "closed" });
 	}
 
 	#finish(reason: DisconnectReason): void {
@@ -283,6 +340,7 @@ export class MessageChannel implements Beating {
 		this.#host.heartbeat.remove(this);
 		this.#host.closed(this);
 		if (reason.kind === "lost") this.#logLoss(reason.error);
+		this.#makeRoom();
 		this.#handler?.closed(reason);
 		this.#handler = undefined;
 	}
@@ -297,14 +355,6 @@ export class MessageChannel implements Beating {
 		const { code, message: reason } = error;
 		const level = COMMON_LOSSES.has(code) ? "debug" : "warn";
 		this.#host.log[level]({ code, reason, connectionId }, "A client was lost.");
-	}
-}
-
-function readHandshake(record: Buffer): { readonly protocol: string; readonly version: number } | string {
-	try {
-		return parseHandshakeRequest(record);
-	} catch {
-		return HANDSHAKE_FAILED;
 	}
 }
 

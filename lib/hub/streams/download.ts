@@ -1,4 +1,8 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { deferred } from "../../base/index.js";
+
+/** Items that one stream sends before the event loop gets its turn: a generator that never waits would keep it. */
+const TURN_ITEMS = 64;
 
 /** How a stream to a client ended. */
 export type DownloadEnd = "completed" | "failed" | "cancelled" | "lost";
@@ -70,11 +74,12 @@ export class Download {
 		try {
 			this.#iterator = iteratorOf(source);
 			if (this.isOver) this.#release();
-			while (!this.isOver) {
+			for (let items = 1; !this.isOver; items++) {
 				const { done, value } = await this.#iterator.next();
 				if (this.isOver) return;
 				if (done) this.#finish("completed");
 				else await this.#send(value, sink);
+				if (items % TURN_ITEMS === 0) await nextTurn();
 			}
 		} catch (thrown) {
 			this.fail(thrown);

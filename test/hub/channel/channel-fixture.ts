@@ -60,6 +60,8 @@ export class Fixture {
 			keepAliveIntervalMs: 15_000,
 			clientTimeoutMs: 30_000,
 			maxMessageBytes: 32_768,
+			statefulReconnectBufferBytes: 1_000,
+			closeOnAuthenticationExpiration: false,
 			detailedErrors: false,
 			refusal: () => this.bar,
 			protocol: (name) =>
