@@ -2,7 +2,7 @@ import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from "node:
 import type { Duplex } from "node:stream";
 import { messageOf } from "../errors/index.js";
 import { Admission } from "./admission.js";
-import type { CarrierConnection, CarrierParts } from "./carriers/carrier-connection.js";
+import type { CarrierConnection, CarrierParts, CarrierSettings } from "./carriers/carrier-connection.js";
 import { HttpConnection } from "./carriers/http-connection.js";
 import { LongPollingConnection } from "./carriers/long-polling.js";
 import { ServerSentEventsConnection } from "./carriers/server-sent-events.js";
@@ -67,6 +67,7 @@ export class Endpoint {
 	readonly #gatekeeper: Gatekeeper;
 	readonly #connections: OpenConnections;
 	readonly #webSockets: WebSocketUpgrades;
+	readonly #carrierSettings: CarrierSettings;
 	#opening = 0;
 	#isClosed = false;
 
@@ -83,6 +84,7 @@ export class Endpoint {
 		this.#admission = new Admission(this.#options);
 		this.#gatekeeper = new Gatekeeper(this.#options, this.#admission);
 		this.#connections = new OpenConnections(this.#options, this.#tokens);
+		this.#carrierSettings = { ...this.#options, open: this.#connections };
 		this.#webSockets = new WebSocketUpgrades(this.#options.maxFrameBytes);
 	}
 
@@ -255,9 +257,7 @@ export class Endpoint {
 	}
 
 	#parts(claim: Claim, { request, user }: Pick<Call, "request" | "user">): CarrierParts {
-		const { connectionId } = claim;
-		const onClosed = (): void => this.#connections.delete(connectionId);
-		return { connectionId, request, user, settings: this.#options, onClosed };
+		return { connectionId: claim.connectionId, request, user, settings: this.#carrierSettings };
 	}
 
 	async #upgrade(upgrade: Upgrade): Promise<void> {

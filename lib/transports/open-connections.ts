@@ -75,8 +75,8 @@ export class OpenConnections {
 	}
 
 	/** Forgets a connection that is over. */
-	delete(connectionId: string): void {
-		this.#open.delete(connectionId);
+	delete(connectionId: string): boolean {
+		return this.#open.delete(connectionId);
 	}
 
 	#use(connectionId: string): boolean {

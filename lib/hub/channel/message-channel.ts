@@ -10,7 +10,7 @@ import {
 	TextSplitter,
 	writeHandshakeResponse,
 } from "../../protocols/index.js";
-import type { Connection, ConnectionRequest, User } from "../../transports/index.js";
+import type { Connection, ConnectionListener, ConnectionRequest, User } from "../../transports/index.js";
 import type { DisconnectReason } from "../clients/client-connection.js";
 import { PreparedMessage } from "../clients/prepared-message.js";
 import { closeText } from "../dispatch/failure-text.js";
@@ -57,7 +57,7 @@ export interface ChannelHost {
  * it owns the framing, the keep-alive, the client timeout, the limit on a message and what a lost socket has to be told
  * again, and knows nothing of what the messages are for.
  */
-export class MessageChannel implements Beating {
+export class MessageChannel implements Beating, ConnectionListener {
 	readonly connectionId: string;
 	readonly request: ConnectionRequest;
 	readonly user: User | undefined;
@@ -92,13 +92,7 @@ export class MessageChannel implements Beating {
 		this.#lastPingSent = this.#openedAt;
 		this.#splitter = new TextSplitter(MAX_HANDSHAKE_BYTES);
 		host.heartbeat.add(this);
-		connection.listen({
-			data: (chunk) => this.#onData(chunk),
-			closed: (error) => this.#onClosed(error),
-			drained: () => this.#makeRoom(),
-			interrupted: () => this.#interrupted(),
-			resumed: () => this.#resumed(),
-		});
+		connection.listen(this);
 	}
 
 	/** The protocol that the handshake chose. */
@@ -174,7 +168,8 @@ export class MessageChannel implements Beating {
 		return this.connection.isFull || this.#reconnect?.isFull === true;
 	}
 
-	#makeRoom(): void {
+	/** Called by the connection. */
+	drained(): void {
 		if (!this.#room || (this.#state === "open" && this.#isFull)) return;
 		this.#room.resolve();
 		this.#room = undefined;
@@ -187,7 +182,8 @@ export class MessageChannel implements Beating {
 		);
 	}
 
-	#onData(chunk: Buffer): void {
+	/** Called by the connection. */
+	data(chunk: Buffer): void {
 		if (this.#state === "closed") return;
 		this.#splitter.push(chunk);
 		// What comes while the reading is held waits; its time is not the client's.
@@ -229,18 +225,20 @@ export class MessageChannel implements Beating {
 		if (wait) this.#hold(wait);
 	}
 
-	#interrupted(): void {
+	/** Called by the connection. */
+	interrupted(): void {
 		// What was not parsed was not counted either: the client sends it again.
 		if (this.#protocol) this.#splitter = this.#protocol.createSplitter(this.#maxMessageBytes);
 		this.#reconnect?.interrupted();
 	}
 
-	#resumed(): void {
+	/** Called by the connection. */
+	resumed(): void {
 		if (this.#state !== "open") return;
 		this.#reconnect?.resumed();
 		this.#lastPingSent = this.#host.clock.elapsed();
 		if (this.#heardAt !== undefined) this.#heardAt = this.#lastPingSent;
-		this.#makeRoom();
+		this.drained();
 	}
 
 	#hold(wait: Promise<void>): void {
@@ -303,7 +301,7 @@ export class MessageChannel implements Beating {
 			softBytes: this.#host.statefulReconnectBufferBytes,
 			send: (message) => this.send(new PreparedMessage(message)),
 			replay: (bytes) => this.connection.send(bytes, this.#protocol?.transferFormat ?? "Text"),
-			freed: () => this.#makeRoom(),
+			freed: () => this.drained(),
 		});
 		this.connection.enableReconnect();
 	}
@@ -328,7 +326,8 @@ export class MessageChannel implements Beating {
 		this.#finish({ kind: "lost", error: asError(error) });
 	}
 
-	#onClosed(error: Error | undefined): void {
+	/** Called by the connection. */
+	closed(error?: Error): void {
 		const reason = error ?? this.#reconnect?.lossOf();
 		this.#finish(reason ? { kind: "lost", error: reason } : { kind: "closed" });
 	}
@@ -340,7 +339,7 @@ export class MessageChannel implements Beating {
 		this.#host.heartbeat.remove(this);
 		this.#host.closed(this);
 		if (reason.kind === "lost") this.#logLoss(reason.error);
-		this.#makeRoom();
+		this.drained();
 		this.#handler?.closed(reason);
 		this.#handler = undefined;
 	}

@@ -17,6 +17,8 @@ export interface CarrierSettings {
 	readonly longPollTimeoutMs: number;
 	readonly clock: Clock;
 	readonly log: Log;
+	/** Told of a connection that is over, once, before its owner is. */
+	readonly open: { delete(connectionId: string): unknown };
 }
 
 /** What every connection is made of. */
@@ -25,8 +27,6 @@ export interface CarrierParts {
 	readonly request: ConnectionRequest;
 	readonly user: User | undefined;
 	readonly settings: CarrierSettings;
-	/** Called once, before the owner hears `closed`. */
-	onClosed(): void;
 }
 
 /** What may wait before senders who can wait are asked to, in bytes. */
@@ -47,7 +47,6 @@ export abstract class CarrierConnection implements Connection {
 	protected readonly settings: CarrierSettings;
 	protected requested: ConnectionRequest;
 	protected timer: Timer | undefined;
-	readonly #onClosed: () => void;
 	#user: User | undefined;
 	#listener: ConnectionListener | undefined;
 	/** What the client sent while the owner would not read; a little more than {@link FULL_BYTES} at most. */
@@ -68,7 +67,6 @@ export abstract class CarrierConnection implements Connection {
 		this.#user = parts.user;
 		this.settings = parts.settings;
 		this.maxBufferedBytes = parts.settings.maxBufferedBytes;
-		this.#onClosed = () => parts.onClosed();
 	}
 
 	/** Queues bytes. */
@@ -246,7 +244,7 @@ export abstract class CarrierConnection implements Connection {
 		this.end();
 		this.timer?.cancel();
 		this.timer = undefined;
-		this.#onClosed();
+		this.settings.open.delete(this.connectionId);
 		this.#call("closed", () => this.#listener?.closed(this.#error));
 	}
 

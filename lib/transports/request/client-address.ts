@@ -1,4 +1,4 @@
-import type { IncomingMessage } from "node:http";
+import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import { BlockList, isIP, isIPv4, SocketAddress } from "node:net";
 import { TrunklineError } from "../../errors/index.js";
 import type { ConnectionRequest } from "../connection.js";
@@ -175,11 +175,53 @@ function headerText(value: string | string[] | undefined): string | undefined {
 	return Array.isArray(value) ? value.join(",") : value;
 }
 
-/** What an HTTP request or an upgrade tells of its client: the same for both, since upgrades pass no HTTP framework. */
-export function describeRequest(req: IncomingMessage, trust: Trust): ConnectionRequest {
-	const { socket, headers, url = "/" } = req;
-	const remoteAddress = socket.remoteAddress ?? "";
-	const facts: AddressFacts = {
+/**
+ * What an HTTP request or an upgrade tells of its client: the same for both, since upgrades pass no HTTP framework. A
+ * connection keeps it for its whole life, and its query is read seldom: so that is made when it is.
+ */
+class DescribedRequest implements ConnectionRequest {
+	readonly method: string;
+	readonly url: string;
+	readonly path: string;
+	readonly headers: IncomingHttpHeaders;
+	readonly remoteAddress: string;
+	readonly remotePort: number;
+	readonly localAddress: string;
+	readonly localPort: number;
+	readonly ip: string;
+	readonly ips: readonly string[];
+	readonly protocol: "http" | "https";
+	readonly secure: boolean;
+	readonly host: string;
+	#query: URLSearchParams | undefined;
+
+	constructor(req: IncomingMessage, trust: Trust) {
+		const { socket, headers, url = "/" } = req;
+		const remoteAddress = socket.remoteAddress ?? "";
+		const address = resolveClientAddress(factsOf(req, remoteAddress), trust);
+		this.method = req.method ?? "GET";
+		this.url = url;
+		this.path = splitUrl(url).path;
+		this.headers = headers;
+		this.remoteAddress = normalizeAddress(remoteAddress) ?? remoteAddress;
+		this.remotePort = socket.remotePort ?? 0;
+		this.localAddress = socket.localAddress ?? "";
+		this.localPort = socket.localPort ?? 0;
+		this.ip = address.ip;
+		this.ips = address.ips;
+		this.protocol = address.protocol;
+		this.secure = address.secure;
+		this.host = address.host;
+	}
+
+	get query(): URLSearchParams {
+		this.#query ??= parseQuery(this.url);
+		return this.#query;
+	}
+}
+
+function factsOf({ socket, headers }: IncomingMessage, remoteAddress: string): AddressFacts {
+	return {
 		remoteAddress,
 		encrypted: "encrypted" in socket && socket.encrypted === true,
 		forwardedFor: headerText(headers["x-forwarded-for"]),
@@ -187,21 +229,9 @@ export function describeRequest(req: IncomingMessage, trust: Trust): ConnectionR
 		forwardedHost: headerText(headers["x-forwarded-host"]),
 		host: headers.host ?? headerText(headers[":authority"]),
 	};
-	let query: URLSearchParams | undefined;
-	return {
-		method: req.method ?? "GET",
-		url,
-		path: splitUrl(url).path,
-		// A connection lives long and its query is read seldom.
-		get query() {
-			query ??= parseQuery(url);
-			return query;
-		},
-		headers,
-		remoteAddress: normalizeAddress(remoteAddress) ?? remoteAddress,
-		remotePort: socket.remotePort ?? 0,
-		localAddress: socket.localAddress ?? "",
-		localPort: socket.localPort ?? 0,
-		...resolveClientAddress(facts, trust),
-	};
+}
+
+/** Describes a request by its headers and its socket. */
+export function describeRequest(req: IncomingMessage, trust: Trust): ConnectionRequest {
+	return new DescribedRequest(req, trust);
 }
