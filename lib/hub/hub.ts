@@ -17,6 +17,7 @@ import { MemoryLifetime } from "./clients/memory-lifetime.js";
 import { Counters } from "./counters.js";
 import { Dispatcher } from "./dispatch/dispatcher.js";
 import { closeText } from "./dispatch/failure-text.js";
+import { ConnectionFilters, checkedFilter, DisconnectedContext, type HubFilter } from "./dispatch/filters.js";
 import { ConnectionContext } from "./dispatch/invocation-context.js";
 import type { MethodTable } from "./dispatch/method-types.js";
 import type { HubExtension, Middleware } from "./dispatch/middleware.js";
@@ -60,6 +61,9 @@ export class Hub<Client extends object = ClientMethods, Methods = unknown> {
 	readonly #extensions: HubExtension[] = [];
 	readonly #endpoints: MountedEndpoint[] = [];
 	readonly #listeners = new Listeners<HubEvents<Client>>();
+	readonly #filters = new ConnectionFilters((cause) =>
+		this.log.error({ err: cause }, "A connected listener failed, and a filter had not awaited next()."),
+	);
 	readonly #reception: Reception;
 	readonly #results: ClientResults;
 	readonly #clientHost: ClientHost;
@@ -98,17 +102,29 @@ export class Hub<Client extends object = ClientMethods, Methods = unknown> {
 		return this.#closed !== undefined;
 	}
 
-	/** Adds a middleware, or an extension such as `useForwarding`, behind those that are there. */
-	use(extension: Middleware | HubExtension): this {
-		if (typeof extension === "function") {
-			this.#dispatcher.use(extension);
-			return this;
-		}
+	/**
+	 * Adds a middleware, a filter, or an extension such as `useForwarding`, behind those that are there.
+	 * @throws TrunklineError ERR_OPTION for what is none of them.
+	 */
+	use(filter: Middleware<Client> | HubFilter<Client>): this;
+	use(extension: Middleware | HubFilter | HubExtension): this;
+	use(added: unknown): this {
+		if (typeof added === "function") this.#dispatcher.use(added as Middleware);
+		else if (isExtension(added)) this.#extend(added);
+		else this.#filter(checkedFilter(added));
+		return this;
+	}
+
+	#filter(filter: HubFilter): void {
+		if (filter.invocation) this.#dispatcher.use(filter.invocation);
+		this.#filters.add(filter);
+	}
+
+	#extend(extension: HubExtension): void {
 		this.#extensions.push(extension);
 		const middleware = extension.install(this.#untyped);
 		if (middleware) this.#dispatcher.use(middleware);
 		for (const path of this.paths) extension.mounted?.(path);
-		return this;
 	}
 
 	/** Adds an acceptor for connections that are no clients. */
@@ -205,7 +221,7 @@ export class Hub<Client extends object = ClientMethods, Methods = unknown> {
 			stream: (client, message) => this.#dispatcher.stream(client, message),
 			completed: (client, message) => this.#results.completed(client, message),
 			ending: (client) => this.#results.lost(client),
-			connected: (client) => this.#listeners.run("connected", [new ConnectionContext(this, client)]),
+			connected: (client) => this.#connected(client),
 			settled: (listeners) => this.#settled(listeners),
 			disconnected: (client, reason) => this.#disconnected(client, reason),
 			refused: (client, cause, isLate) => this.#refused(client, cause, isLate),
@@ -219,25 +235,38 @@ export class Hub<Client extends object = ClientMethods, Methods = unknown> {
 		log.error({ listenerTimeoutMs }, "A listener has not settled; its client is forgotten without it.");
 	}
 
+	#connected(client: ClientConnection): Promise<void> {
+		const ctx = new ConnectionContext(this, client);
+		return this.#filters.connected(ctx as unknown as ConnectionContext, () =>
+			this.#listeners.run("connected", [ctx]),
+		);
+	}
+
 	async #disconnected(client: ClientConnection, reason: DisconnectReason): Promise<void> {
 		this.counters.add("disconnects");
-		const ctx = new ConnectionContext(this, client);
+		const ctx = new DisconnectedContext(this, client, reason);
 		const { connectionId } = client;
-		await this.#settled(
-			this.#listeners.runAll("disconnected", [ctx, reason], (cause) =>
-				this.log.error({ err: cause, connectionId }, "A disconnected listener failed."),
-			),
-		);
+		const failed = (what: string) => (cause: unknown) =>
+			this.log.error({ err: cause, connectionId }, `A disconnected ${what} failed.`);
+		const run = this.#filters.disconnected(ctx as unknown as DisconnectedContext, {
+			last: () => this.#listeners.runAll("disconnected", [ctx, reason], failed("listener")),
+			failed: failed("filter"),
+		});
+		await this.#settled(run);
 		this.lifetime.remove(client);
 	}
 
 	#refused(client: ClientConnection, cause: unknown, isLate: boolean): CloseMessage {
 		this.log.warn(
 			{ err: cause, connectionId: client.connectionId },
-			"A connected listener refused the client.",
+			"A connected listener or filter refused the client.",
 		);
 		if (!isLate) this.counters.add("refusals");
 		this.lifetime.remove(client);
 		return { type: MessageType.Close, error: closeText(cause, this.options.detailedErrors) };
 	}
+}
+
+function isExtension(added: unknown): added is HubExtension {
+	return typeof added === "object" && added !== null && typeof (added as HubExtension).install === "function";
 }

@@ -21,6 +21,7 @@ export { type Delivery, PreparedMessage } from "./clients/prepared-message.js";
 export type { Selection } from "./clients/selection.js";
 export { Counters } from "./counters.js";
 export { type CreateHubOptions, createHub } from "./create-hub.js";
+export { DisconnectedContext, type HubFilter } from "./dispatch/filters.js";
 export {
 	type Completer,
 	ConnectionContext,
@@ -42,7 +43,7 @@ export type {
 	HubMethods,
 	MethodTable,
 } from "./dispatch/method-types.js";
-export type { HubExtension, Middleware } from "./dispatch/middleware.js";
+export type { HubExtension, Layer, Middleware } from "./dispatch/middleware.js";
 export { Hub, type MountOptions } from "./hub.js";
 export type { HubEvents, HubListener, UndeliverableEvent } from "./hub-events.js";
 export * from "./options.js";

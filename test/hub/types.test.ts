@@ -1,6 +1,13 @@
 import assert from "node:assert/strict";
 import { z } from "zod";
-import { createHub, createServer, type HubMethods, method } from "../../lib/index.js";
+import {
+	createHub,
+	createServer,
+	type HubFilter,
+	type HubMethods,
+	type Middleware,
+	method,
+} from "../../lib/index.js";
 
 interface Client {
 	received(user: string, text: string): void;
@@ -63,9 +70,34 @@ async function typed(call: Methods): Promise<void> {
 	void text;
 }
 
+/** Filters know the client's methods too. */
+function filtered(): void {
+	hub.use(async (ctx, next) => {
+		await next();
+		await ctx.clients.all.send("received", "ann", "hi");
+		// @ts-expect-error: a client has no such method
+		await ctx.clients.all.send("nope");
+	});
+	hub.use({
+		invocation: (ctx, next) => (ctx.user ? next() : ctx.clients.caller.send("received", "server", "no")),
+		async connected(ctx, next) {
+			await next();
+			// @ts-expect-error: a client method's argument of another type
+			await ctx.clients.others.send("received", 1, "x");
+		},
+		disconnected: (ctx) => ctx.clients.all.send("received", "server", ctx.reason.kind),
+	});
+	// Those that know nothing of the client's methods fit every hub.
+	const anywhere: Middleware = (_ctx, next) => next();
+	const everywhere: HubFilter = { connected: (_ctx, next) => next() };
+	hub.use(anywhere).use(everywhere);
+	// @ts-expect-error: no such member
+	hub.use({ connect: () => {} });
+}
+
 describe("hub types", () => {
 	it("let a server take typed hubs, and clients know what they can call", () => {
 		assert.equal(typeof createServer().map("/chat", hub).listen, "function");
-		assert.equal(typed.length, 1);
+		assert.deepEqual([typed.length, filtered.length], [1, 0]);
 	});
 });

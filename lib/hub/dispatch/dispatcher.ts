@@ -20,7 +20,7 @@ import {
 import { type DeferredAnswer, InvocationContext } from "./invocation-context.js";
 import { type BoundMethod, bindMethods } from "./method.js";
 import type { MethodTable } from "./method-types.js";
-import { compose, type Middleware } from "./middleware.js";
+import { type Composed, compose, type Middleware } from "./middleware.js";
 
 /** Thrown where the pipeline ends without a method; what a middleware that catches it gets to read. */
 class UnknownMethod extends HubException {
@@ -52,7 +52,7 @@ export class Dispatcher {
 	readonly #hub: Hub;
 	readonly #methods: ReadonlyMap<string, BoundMethod>;
 	readonly #list: Middleware[] = [];
-	#pipeline: Middleware = compose([]);
+	#pipeline: Composed<InvocationContext> = compose([]);
 
 	constructor(hub: Hub, methods: MethodTable<never>) {
 		this.#hub = hub;
@@ -61,7 +61,13 @@ export class Dispatcher {
 
 	use(middleware: Middleware): void {
 		this.#list.push(middleware);
-		this.#pipeline = compose([...this.#list]);
+		this.#pipeline = compose([...this.#list], {
+			answered(ctx, value) {
+				ctx.result = value;
+			},
+			late: ({ target, connectionId }, cause) =>
+				this.#logFailure({ target: excerpt(target), connectionId }, cause),
+		});
 	}
 
 	/**

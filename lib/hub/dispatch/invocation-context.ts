@@ -39,6 +39,11 @@ export class ConnectionContext<Client extends object = ClientMethods> {
 		return this.connection.user;
 	}
 
+	/** A place for whatever belongs to this connection; gone with it. */
+	get items(): Map<string, unknown> {
+		return this.connection.items;
+	}
+
 	/** Everyone who can be sent to, also relative to this connection. */
 	get clients(): CallerClients<Client> {
 		this.#clients ??= new CallerClients(this.hub.lifetime, this.connection.connectionId, () => this.asking());
@@ -66,6 +71,11 @@ export class ConnectionContext<Client extends object = ClientMethods> {
 	/** Aborted when the client is gone. */
 	get signal(): AbortSignal {
 		return this.connection.aborted;
+	}
+
+	/** Ends the connection in order; its client is told not to come back by itself. */
+	abort(): void {
+		this.connection.abort();
 	}
 }
 

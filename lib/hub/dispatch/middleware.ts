@@ -1,9 +1,17 @@
 import { TrunklineError } from "../../errors/index.js";
+import type { ClientMethods } from "../clients/client-proxy.js";
 import type { Hub } from "../hub.js";
 import type { InvocationContext } from "./invocation-context.js";
 
-/** Koa's: do something, call `next` at most once (or not at all, to answer the call yourself), await it. */
-export type Middleware = (ctx: InvocationContext, next: () => Promise<void>) => unknown;
+/** One layer of an onion: do something, call `next` at most once, await it, do something. */
+export type Layer<Ctx> = (ctx: Ctx, next: () => Promise<void>) => unknown;
+
+/**
+ * Koa's: a layer around every call of a client. One that does not call `next` answers the call itself: by what it
+ * returns, or, where that is undefined, by `ctx.result`. What is returned after `next` was called counts for nothing;
+ * set `ctx.result` to answer with something else than the method. Throwing fails the call.
+ */
+export type Middleware<Client extends object = ClientMethods> = Layer<InvocationContext<Client>>;
 
 /** Something that needs more of a hub than a place in the middleware list (`useForwarding`, `acceptLinks`). */
 export interface HubExtension {
@@ -19,24 +27,83 @@ export interface HubExtension {
 	close?(): Promise<void>;
 }
 
+/** What happens on the edges of a composed list. */
+export interface ComposeHandlers<Ctx> {
+	/** A layer that did not call `next` returned something. */
+	answered?(ctx: Ctx, value: unknown): void;
+	/** What stands behind a layer failed after the layer had returned without waiting for it: nobody else hears of it. */
+	late?(ctx: Ctx, cause: unknown): void;
+}
+
+/** A list of layers made into one function, around what is `last`. */
+export type Composed<Ctx> = (ctx: Ctx, last: () => unknown) => Promise<void>;
+
 /**
- * Folds middlewares into one, in the order of the list.
+ * Folds layers into one, in the order of the list: the first one is outermost.
  * @throws (when run) TrunklineError ERR_MIDDLEWARE where one calls `next` a second time.
  */
-export function compose(list: readonly Middleware[]): Middleware {
+export function compose<Ctx>(
+	list: readonly Layer<Ctx>[],
+	handlers: ComposeHandlers<Ctx> = {},
+): Composed<Ctx> {
 	return async (ctx, last) => {
 		let reached = -1;
 		const run = async (at: number): Promise<void> => {
-			if (at <= reached) {
-				throw new TrunklineError(
-					"ERR_MIDDLEWARE",
-					`Middleware number ${at} called next() more than once. Call it once, or not at all.`,
-				);
-			}
+			if (at <= reached) throw calledTwice("Middleware", at);
 			reached = at;
-			const middleware = list[at];
-			await (middleware ? middleware(ctx, () => run(at + 1)) : last());
+			const layer = list[at];
+			if (!layer) {
+				await last();
+				return;
+			}
+			let isOver = false;
+			const next = (): Promise<void> => {
+				const inner = run(at + 1);
+				// A layer that forgot to await must not end the process.
+				inner.catch((cause) => isOver && handlers.late?.(ctx, cause));
+				return inner;
+			};
+			try {
+				const returned = await layer(ctx, next);
+				if (returned !== undefined && reached === at) handlers.answered?.(ctx, returned);
+			} finally {
+				isOver = true;
+			}
 		};
 		await run(0);
 	};
+}
+
+/**
+ * Runs a list of layers that must all be heard, around what is `last`: what a layer has not reached by `next` runs
+ * after it, and what one throws goes to `failed` and to nobody else. Never rejects.
+ */
+export async function runEach<Ctx>(
+	list: readonly Layer<Ctx>[],
+	ctx: Ctx,
+	{ last, failed }: { last(): unknown; failed(cause: unknown): void },
+): Promise<void> {
+	const run = async (at: number): Promise<void> => {
+		const layer = list[at] ?? last;
+		let inner: Promise<void> | undefined;
+		const next = async (): Promise<void> => {
+			if (inner) throw calledTwice("Filter", at + 1);
+			inner = run(at + 1);
+			await inner;
+		};
+		try {
+			await layer(ctx, next);
+		} catch (cause) {
+			failed(cause);
+		}
+		if (at < list.length) await (inner ?? run(at + 1));
+	};
+	await run(0);
+}
+
+function calledTwice(what: string, number: number): TrunklineError {
+	return new TrunklineError(
+		"ERR_MIDDLEWARE",
+		`${what} number ${number} called next() more than once. Call it once, or not at all.`,
+	);
 }
