@@ -27,6 +27,8 @@ import { attach } from "./mount.js";
 import type { HubOptions } from "./options.js";
 import { Reception } from "./reception.js";
 import { type ResolvedHubOptions, resolveHubOptions } from "./settings.js";
+import { type CloseOptions, DEFAULT_SHUTDOWN_TIMEOUT_MS, Deadline } from "./shutdown/deadline.js";
+import { drain } from "./shutdown/drain.js";
 import { ClientResults } from "./streams/client-results.js";
 
 /** Where a hub is mounted in an application that exists already. */
@@ -67,6 +69,7 @@ export class Hub<Client extends object = ClientMethods, Methods = unknown> {
 	readonly #reception: Reception;
 	readonly #results: ClientResults;
 	readonly #clientHost: ClientHost;
+	#deadline: Deadline | undefined;
 	#closed: Promise<void> | undefined;
 
 	constructor(options: HubOptions, methods: MethodTable<never>) {
@@ -191,21 +194,30 @@ export class Hub<Client extends object = ClientMethods, Methods = unknown> {
 	}
 
 	/**
-	 * Takes no more connections, ends all with `allowReconnect`, and closes the extensions. Disconnected listeners are
-	 * waited for, each client's for `listenerTimeoutMs` at most. Later calls return the same promise.
+	 * Takes no more connections and no more calls, and ends every client with `allowReconnect`: at once, or as soon as its
+	 * calls are answered. After `timeoutMs`, or when `signal` is aborted, the rest is cut. Then it closes the extensions.
+	 * Disconnected listeners are waited for, a second longer at most. Later calls return the same promise; they can
+	 * draw the end nearer. Never rejects but for bad options.
+	 * @throws (rejects) TrunklineError ERR_OPTION
 	 */
-	close(): Promise<void> {
-		this.#closed ??= Promise.resolve().then(() => this.#close());
+	close(options: CloseOptions = {}): Promise<void> {
+		const deadline = this.#deadline ?? new Deadline(this.clock, DEFAULT_SHUTDOWN_TIMEOUT_MS);
+		try {
+			deadline.set(options);
+		} catch (cause) {
+			return Promise.reject(cause);
+		}
+		this.#deadline = deadline;
+		this.#closed ??= Promise.resolve().then(() => this.#close(deadline));
 		return this.#closed;
 	}
 
-	async #close(): Promise<void> {
+	async #close(deadline: Deadline): Promise<void> {
 		for (const { endpoint } of this.#endpoints) endpoint.close();
-		const clients = [...this.lifetime];
-		for (const client of clients) client.close(undefined, true);
-		await Promise.all(clients.map((client) => client.ended({ kind: "closed" })));
+		await drain([...this.lifetime], { deadline, clock: this.clock, log: this.log });
 		this.#reception.close();
 		await Promise.all(this.#extensions.map((extension) => extension.close?.()));
+		deadline.release();
 	}
 
 	/** Rooms that do not know the client's methods see the hub without them. */

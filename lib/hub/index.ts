@@ -55,4 +55,5 @@ export {
 	type ServerOptions,
 } from "./server.js";
 export type { ResolvedHubOptions, TransportSettings } from "./settings.js";
+export { type CloseOptions, DEFAULT_SHUTDOWN_TIMEOUT_MS } from "./shutdown/deadline.js";
 export type { ClientCall, ClientResultOptions } from "./streams/client-results.js";

@@ -13,18 +13,16 @@ import type { Endpoint } from "../transports/index.js";
 import type { Hub } from "./hub.js";
 import { settledWithin } from "./listeners.js";
 import { attachUpgrades } from "./mount.js";
+import { type CloseOptions, Deadline, SHUTDOWN_GRACE_MS } from "./shutdown/deadline.js";
 
-/** How long the end of a server waits for requests that are being answered, in milliseconds. */
+/** How long the end of a server waits for calls that run and requests that are being answered, in milliseconds. */
 export const DEFAULT_SERVER_CLOSE_TIMEOUT_MS = 5_000;
 
 /** Settings of a server. */
 export interface ServerOptions {
 	/** A Koa application of yours that answers what no hub takes. @defaultValue a new one */
 	readonly app?: Koa | undefined;
-	/**
-	 * How long `close` waits for requests that are being answered before it cuts their connections.
-	 * @defaultValue 5_000 ms
-	 */
+	/** What `close` takes as `timeoutMs` where it is given none. @defaultValue 5_000 ms */
 	readonly closeTimeoutMs?: number | undefined;
 }
 
@@ -36,7 +34,7 @@ export interface Listening {
 }
 
 interface Mapped {
-	readonly hub: { close(): Promise<void> };
+	readonly hub: { close(options: CloseOptions): Promise<void> };
 	readonly endpoint: Endpoint;
 }
 
@@ -47,7 +45,8 @@ export class Server {
 	readonly http: HttpServer;
 	readonly #closeTimeoutMs: number;
 	readonly #mapped: Mapped[] = [];
-	#isClosing = false;
+	#deadline: Deadline | undefined;
+	#closed: Promise<void> | undefined;
 	#callback: ReturnType<Koa["callback"]> | undefined;
 
 	/** @throws TrunklineError ERR_OPTION */
@@ -60,7 +59,7 @@ export class Server {
 		this.app = options.app ?? new Koa();
 		this.http = createHttpServer((request, response) => {
 			// A connection that is kept alive would hold the end of the server back until it times out.
-			response.once("close", () => this.#isClosing && setImmediate(() => this.http.closeIdleConnections()));
+			response.once("close", () => this.#closed && setImmediate(() => this.http.closeIdleConnections()));
 			const endpoint = this.#endpointOf(request.url);
 			if (endpoint) endpoint.handleRequest(request, response);
 			else this.#answer(request, response);
@@ -84,7 +83,8 @@ export class Server {
 	 */
 	async listen(port = 0, host?: string): Promise<Listening> {
 		try {
-			this.#isClosing = false;
+			this.#deadline = undefined;
+			this.#closed = undefined;
 			this.http.listen(port, host);
 			await once(this.http, "listening");
 		} catch (cause) {
@@ -96,17 +96,35 @@ export class Server {
 	}
 
 	/**
-	 * Ends all connections of the hubs with `allowReconnect`, then the server. Requests that are being answered get
-	 * `closeTimeoutMs` to end.
+	 * Stops listening, and closes the hubs as their `close` says: every client gets Close with `allowReconnect` as soon as
+	 * its calls are answered. Requests that are being answered have the same time; what is left after `timeoutMs`, or when
+	 * `signal` is aborted, is cut. Later calls return the same promise; they can draw the end nearer.
+	 * @throws (rejects) TrunklineError ERR_OPTION
 	 */
-	async close(): Promise<void> {
-		this.#isClosing = true;
+	close({ timeoutMs, signal }: CloseOptions = {}): Promise<void> {
+		const deadline = this.#deadline ?? new Deadline(systemClock, this.#closeTimeoutMs);
+		try {
+			deadline.set({ timeoutMs, signal });
+		} catch (cause) {
+			return Promise.reject(cause);
+		}
+		const forHubs = { timeoutMs: timeoutMs ?? (this.#closed ? undefined : this.#closeTimeoutMs), signal };
+		const hubs = this.#mapped.map(({ hub }) => hub.close(forHubs));
+		this.#deadline = deadline;
+		this.#closed ??= this.#close(deadline, Promise.all(hubs));
+		return this.#closed;
+	}
+
+	async #close(deadline: Deadline, hubs: Promise<unknown>): Promise<void> {
 		const closed = new Promise<void>((resolve) => this.http.close(() => resolve()));
-		await Promise.all(this.#mapped.map(({ hub }) => hub.close()));
-		this.http.closeIdleConnections();
-		if (await settledWithin(systemClock, this.#closeTimeoutMs, closed)) return;
-		this.http.closeAllConnections();
-		await closed;
+		const ended = hubs.then(() => this.http.closeIdleConnections()).then(() => closed);
+		if (!(await deadline.within(ended))) {
+			this.http.closeAllConnections();
+			await hubs;
+			// The closing handshakes of those whom the hubs have just sent away.
+			await settledWithin(systemClock, SHUTDOWN_GRACE_MS, closed);
+		}
+		deadline.release();
 	}
 
 	#answer(request: IncomingMessage, response: ServerResponse): void {

@@ -43,7 +43,9 @@ export class Inbox {
 
 	async #deliver(): Promise<void> {
 		this.#isBusy = true;
-		for (let message = this.#waiting.shift(); message; message = this.#waiting.shift()) {
+		// A draining client starts nothing more: what waits stays here, to be reported or sent again.
+		while (this.#waiting.length > 0 && !this.#client.isDraining) {
+			const message = this.#waiting.shift() as HubMessage;
 			this.#changed(-1);
 			const wait = this.#client.receive(message);
 			if (wait) await wait;

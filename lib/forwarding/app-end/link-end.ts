@@ -71,6 +71,10 @@ export class LinkEnd implements ChannelHandler {
 	}
 
 	#deliver(call: ForwardedCall, context: ForwardedContext, invocationId: string | undefined): void {
+		if (this.#hub.isClosing && !this.#proxies.get(context.connectionId)) {
+			this.#leave(call, context, invocationId);
+			return;
+		}
 		const contextText = call.metadata?.[CONTEXT_KEY];
 		const client = this.#proxies.open(context, contextText, this.#channel);
 		if (!client) {
@@ -91,6 +95,16 @@ export class LinkEnd implements ChannelHandler {
 			arguments: Arguments.of(call.args),
 			invocationId: id,
 		});
+	}
+
+	/**
+	 * A hub that closes opens nobody any more. It answers nothing either: the end of the link lets the proxy send again
+	 * what it may. Of a call without an id the proxy would never hear.
+	 */
+	#leave(call: ForwardedCall, { connectionId }: ForwardedContext, invocationId: string | undefined): void {
+		if (invocationId !== undefined) return;
+		const reason = "The hub is closing.";
+		this.#hub.report({ code: "ERR_CONNECTION_CLOSED", client: connectionId, target: call.method, reason });
 	}
 
 	#isFull({ inbox }: ForwardedClient): boolean {

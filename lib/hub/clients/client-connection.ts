@@ -62,7 +62,8 @@ interface Waiting {
  * A client's SignalR connection as everything in a hub sees it: one that ends here, or one that a proxy holds and
  * forwards. Nothing tells them apart but the wire.
  *
- * Life: opening (connected listeners run) → open (messages are dispatched) → ended (signal aborted at once, disconnected
+ * Life: opening (connected listeners run) → open (messages are dispatched) → draining (only at the end of a hub, while a
+ * call runs) → ended (signal aborted at once, disconnected
  * listeners run, forgotten). One that ends while it is opening lets the connected listeners settle first, for a while. Invocations run one at a time, in order, unless `maximumParallelInvocations` allows more.
  */
 export class ClientConnection {
@@ -84,9 +85,12 @@ export class ClientConnection {
 	#opened: Deferred<void> | undefined = deferred();
 	/** Resolved when the connected listeners have settled. */
 	#settled: Deferred<void> | undefined = deferred();
-	#state: "opening" | "open" | "ended" = "opening";
+	#state: "opening" | "open" | "draining" | "ended" = "opening";
 	#fate: "refused" | "disconnected" | undefined;
 	#running = 0;
+	#calls = 0;
+	/** Called when the last call of a draining client is answered. */
+	#idle: (() => void) | undefined;
 	#ended: Promise<void> | undefined;
 
 	constructor(identity: ClientIdentity, wire: ClientWire, host: ClientHost) {
@@ -127,6 +131,22 @@ export class ClientConnection {
 		return this.#running;
 	}
 
+	/** Whether it takes no more calls: the hub closes. */
+	get isDraining(): boolean {
+		return this.#state === "draining";
+	}
+
+	/** A call that is to be answered was taken. @internal */
+	callStarted(): void {
+		this.#calls++;
+	}
+
+	/** Such a call was answered, or needs no answer. @internal */
+	callEnded(): void {
+		this.#calls--;
+		if (this.#calls === 0) this.#idle?.();
+	}
+
 	/** Whether the client is gone; cheaper to ask than {@link aborted}. */
 	get isEnded(): boolean {
 		return this.#state === "ended";
@@ -161,7 +181,7 @@ export class ClientConnection {
 	 */
 	receive(message: HubMessage): Promise<void> | undefined {
 		if (this.#state === "opening") return this.#opened?.promise.then(() => this.receive(message));
-		if (this.#state === "ended") return undefined;
+		if (this.#state === "ended" || (this.#state === "draining" && isCall(message))) return undefined;
 		switch (message.type) {
 			case MessageType.Invocation:
 				if (message.streamIds === undefined) return this.#take(message);
@@ -208,6 +228,22 @@ export class ClientConnection {
 		void this.ended({ kind: "closed" });
 	}
 
+	/**
+	 * Ends this connection with `allowReconnect` as soon as the calls that run are answered, and starts no more: what its
+	 * client still asks for, it may ask for elsewhere. Streams to it are not waited for. Resolves when all is cleaned up.
+	 */
+	async drain(): Promise<void> {
+		if (this.#state === "open" && this.#calls > 0) {
+			this.#state = "draining";
+			this.#dropWaiting();
+			const { promise, resolve } = deferred();
+			this.#idle = resolve;
+			await promise;
+		}
+		this.close(undefined, true);
+		await this.ended({ kind: "closed" });
+	}
+
 	/** The client is gone. Resolves when everything of it is cleaned up; later calls return the same promise. */
 	ended(reason: DisconnectReason): Promise<void> {
 		this.#ended ??= this.#end(reason);
@@ -222,8 +258,8 @@ export class ClientConnection {
 		this.#streams?.end();
 		this.#host.ending(this);
 		this.#opened?.resolve();
-		for (const waiting of this.#waiting ?? []) waiting.started();
-		this.#waiting = undefined;
+		this.#idle?.();
+		this.#dropWaiting();
 		if (wasOpening && this.#settled) await this.#host.settled(this.#settled.promise);
 		if (this.#fate === "refused") return;
 		this.#fate = "disconnected";
@@ -275,9 +311,18 @@ export class ClientConnection {
 		next.started();
 	}
 
+	#dropWaiting(): void {
+		for (const waiting of this.#waiting ?? []) waiting.started();
+		this.#waiting = undefined;
+	}
+
 	#closedByPeer(message: CloseMessage): void {
 		const error = message.error === undefined ? undefined : new Error(message.error);
 		void this.ended({ kind: "closed", error });
 		this.wire.close({ type: MessageType.Close });
 	}
+}
+
+function isCall({ type }: HubMessage): boolean {
+	return type === MessageType.Invocation || type === MessageType.StreamInvocation;
 }

@@ -91,6 +91,7 @@ export class Dispatcher {
 
 	#called(client: ClientConnection, message: InvocationMessage | StreamInvocationMessage): Called {
 		this.#hub.counters.add("invocations");
+		if (message.type === MessageType.Invocation) client.callStarted();
 		const bound = this.#methods.get(message.target.toLowerCase());
 		const { invocationId } = message;
 		return { client, target: bound?.name ?? message.target, invocationId, bound, message };
@@ -256,12 +257,14 @@ export class Dispatcher {
 		}
 	}
 
+	/** Called once for each call but for streams, however it ended. */
 	#answer(called: Called, answer: DeferredAnswer): void {
-		const { invocationId, download } = called;
+		const { client, invocationId, download, message } = called;
 		// Whoever took the answer of a stream over gives it here: nothing else is to be sent for it.
 		download?.stop("lost");
 		if (invocationId !== undefined)
 			this.#sendCompletion(called, completionOf(invocationId, answer, download));
+		if (message.type === MessageType.Invocation) client.callEnded();
 	}
 
 	/** Sends a Completion, or that its result could not be written. */

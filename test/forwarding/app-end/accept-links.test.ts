@@ -180,6 +180,25 @@ describe("forwarding/app-end/accept-links", () => {
 			gate.resolve();
 		});
 
+		it("answers what runs when the hub closes, starts nothing more, and lets the proxy send that again", async () => {
+			const app = await scene.app({ onCall, accept: { secrets: [SECRET] } });
+			const link = await linkTo(app);
+			const [running, ...waiting] = range(4).map((at) => update(link, "slow", String(at)));
+			await scene.until(() => app.calls.length === 1);
+			const closed = app.close();
+			const late = [update(link, "slow", "late"), update(link, "new")];
+			await link.connection.send("Invoke", "Update_VM", ["V", "1"], contextOf("h", "other"));
+			await scene.until(() => app.undeliverable.length === 1);
+			const rest = Promise.allSettled([...waiting, ...late]);
+			gate.resolve();
+			assert.equal(await running, null);
+			await closed;
+			const reasons = (await rest).map((result) => result.status === "rejected" && String(result.reason));
+			assert.ok(reasons.every((reason) => reason && /connection being closed|closed/i.test(reason)));
+			assert.deepEqual([app.calls.length, app.connected], [1, ["slow"]]);
+			assert.deepEqual(codesOf(app), ["ERR_CONNECTION_CLOSED"]);
+		});
+
 		it("answers what still runs when a client's end is forwarded, so that its proxy can forget it", async () => {
 			const app = await scene.app({ onCall, accept: { secrets: [SECRET] } });
 			const link = await linkTo(app);
