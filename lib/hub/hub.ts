@@ -1,6 +1,7 @@
 import type { Server } from "node:http";
 import type Koa from "koa";
 import type { Clock, Log } from "../base/index.js";
+import { TrunklineError } from "../errors/index.js";
 import { type CloseMessage, MessageType } from "../protocols/index.js";
 import type { Endpoint } from "../transports/index.js";
 import type { Acceptor } from "./acceptor.js";
@@ -24,6 +25,8 @@ import type { HubExtension, Middleware } from "./dispatch/middleware.js";
 import { type HubEvents, type HubListener, shortened, type UndeliverableEvent } from "./hub-events.js";
 import { Listeners, settledWithin } from "./listeners.js";
 import { attach } from "./mount.js";
+import { Observation } from "./observing/observation.js";
+import type { ConnectionEnd, ConnectionFacts, HubObserver } from "./observing/observer.js";
 import type { HubOptions } from "./options.js";
 import { Reception } from "./reception.js";
 import { type ResolvedHubOptions, resolveHubOptions } from "./settings.js";
@@ -68,13 +71,15 @@ export class Hub<Client extends object = ClientMethods, Methods = unknown> {
 	);
 	readonly #reception: Reception;
 	readonly #results: ClientResults;
+	readonly #openedAt = new WeakMap<ClientConnection, number>();
+	#observation: Observation | undefined;
 	readonly #clientHost: ClientHost;
 	#deadline: Deadline | undefined;
 	#closed: Promise<void> | undefined;
 
 	constructor(options: HubOptions, methods: MethodTable<never>) {
 		this.options = resolveHubOptions(options);
-		this.#results = new ClientResults(this.options);
+		this.#results = new ClientResults(this.options, this);
 		this.lifetime = new MemoryLifetime(this.options.maxGroupsPerConnection, this.#results);
 		this.clients = new HubClients(this.lifetime);
 		this.groups = new Groups(this.lifetime);
@@ -149,10 +154,36 @@ export class Hub<Client extends object = ClientMethods, Methods = unknown> {
 		return this;
 	}
 
+	/**
+	 * Tells `observer` from now on what happens here, beside those that are there. A client's end is told where its
+	 * beginning was. Returns what ends it.
+	 */
+	observe(observer: HubObserver): () => void {
+		const observation = this.#observation ?? new Observation(this.log);
+		this.#observation = observation;
+		observation.add(observer);
+		let isOver = false;
+		return () => {
+			if (isOver) return;
+			isOver = true;
+			observation.remove(observer);
+			if (observation.size === 0 && this.#observation === observation) this.#observation = undefined;
+		};
+	}
+
+	/** Those who observe; undefined where nobody does, so that nothing has to be measured. @internal */
+	get observation(): Observation | undefined {
+		return this.#observation;
+	}
+
 	/** Takes a client whose messages come over `wire`, and runs the connected listeners. */
 	open(identity: ClientIdentity, wire: ClientWire): ClientConnection {
 		const client = new ClientConnection(identity, wire, this.#clientHost);
 		this.counters.add("connects");
+		if (this.#observation) {
+			this.#openedAt.set(client, this.clock.elapsed());
+			this.#observation.tell("connectionOpened", factsOf(client));
+		}
 		this.lifetime.add(client);
 		void client.open();
 		return client;
@@ -256,6 +287,7 @@ export class Hub<Client extends object = ClientMethods, Methods = unknown> {
 
 	async #disconnected(client: ClientConnection, reason: DisconnectReason): Promise<void> {
 		this.counters.add("disconnects");
+		this.#tellEnd(client, reason.kind, reason.error);
 		const ctx = new DisconnectedContext(this, client, reason);
 		const { connectionId } = client;
 		const failed = (what: string) => (cause: unknown) =>
@@ -268,15 +300,32 @@ export class Hub<Client extends object = ClientMethods, Methods = unknown> {
 		this.lifetime.remove(client);
 	}
 
+	#tellEnd(client: ClientConnection, reason: ConnectionEnd["reason"], error?: Error): void {
+		const openedAt = this.#observation && this.#openedAt.get(client);
+		if (openedAt === undefined) return;
+		const code = error instanceof TrunklineError ? error.code : undefined;
+		const facts = factsOf(client);
+		if (code === "ERR_SLOW_CLIENT") this.#observation?.tell("slowClientClosed", facts);
+		const durationMs = this.clock.elapsed() - openedAt;
+		this.#observation?.tell("connectionClosed", { ...facts, durationMs, reason, code });
+	}
+
 	#refused(client: ClientConnection, cause: unknown, isLate: boolean): CloseMessage {
 		this.log.warn(
 			{ err: cause, connectionId: client.connectionId },
 			"A connected listener or filter refused the client.",
 		);
-		if (!isLate) this.counters.add("refusals");
+		if (!isLate) {
+			this.counters.add("refusals");
+			this.#tellEnd(client, "refused");
+		}
 		this.lifetime.remove(client);
 		return { type: MessageType.Close, error: closeText(cause, this.options.detailedErrors) };
 	}
+}
+
+function factsOf({ transport, protocolName: protocol }: ClientConnection): ConnectionFacts {
+	return { transport, protocol };
 }
 
 function isExtension(added: unknown): added is HubExtension {

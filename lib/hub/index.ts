@@ -46,6 +46,18 @@ export type {
 export type { HubExtension, Layer, Middleware } from "./dispatch/middleware.js";
 export { Hub, type MountOptions } from "./hub.js";
 export type { HubEvents, HubListener, UndeliverableEvent } from "./hub-events.js";
+export type {
+	CallEnd,
+	CallFacts,
+	CallFailure,
+	ClientResultEnd,
+	ClientResultFacts,
+	ConnectionEnd,
+	ConnectionFacts,
+	HandshakeFailure,
+	HubObserver,
+	StreamEnd,
+} from "./observing/observer.js";
 export * from "./options.js";
 export {
 	createServer,
@@ -57,3 +69,4 @@ export {
 export type { ResolvedHubOptions, TransportSettings } from "./settings.js";
 export { type CloseOptions, DEFAULT_SHUTDOWN_TIMEOUT_MS } from "./shutdown/deadline.js";
 export type { ClientCall, ClientResultOptions } from "./streams/client-results.js";
+export type { DownloadEnd } from "./streams/download.js";

@@ -1,3 +1,4 @@
+import { TrunklineError } from "../errors/index.js";
 import {
 	type CloseMessage,
 	type HubMessage,
@@ -11,7 +12,7 @@ import type { Acceptor } from "./acceptor.js";
 import { ChannelWire } from "./channel/channel-wire.js";
 import { Heartbeat } from "./channel/heartbeat.js";
 import { type ChannelHandler, type ChannelHost, MessageChannel } from "./channel/message-channel.js";
-import type { ClientConnection } from "./clients/client-connection.js";
+import type { ClientConnection, DisconnectReason } from "./clients/client-connection.js";
 import type { Hub } from "./hub.js";
 
 const SHUTDOWN: CloseMessage = { type: MessageType.Close, allowReconnect: true };
@@ -74,8 +75,16 @@ export class Reception {
 			refusal: (channel) => this.#refusal(channel),
 			protocol: (name, channel) => this.#protocolFor(name, channel),
 			shaken: (channel) => this.#shaken(channel),
-			closed: (channel) => void this.#channels.delete(channel),
+			closed: (channel: MessageChannel, reason?: DisconnectReason) => this.#closed(channel, reason),
 		};
+	}
+
+	#closed(channel: MessageChannel, reason: DisconnectReason | undefined): void {
+		this.#channels.delete(channel);
+		const { observation } = this.#hub;
+		if (!observation || channel.protocol) return;
+		const code = reason?.error instanceof TrunklineError ? reason.error.code : "ERR_HANDSHAKE";
+		observation.tell("handshakeFailed", { transport: channel.connection.transport, code });
 	}
 
 	#refusal(channel: MessageChannel): string | undefined {

@@ -9,7 +9,9 @@ import {
 import type { ClientConnection } from "../clients/client-connection.js";
 import { PreparedMessage } from "../clients/prepared-message.js";
 import type { Hub } from "../hub.js";
-import { Download, isAsyncSource, isStreamSource } from "../streams/download.js";
+import { failureOf } from "../observing/observation.js";
+import type { CallFailure } from "../observing/observer.js";
+import { Download, type DownloadEnd, isAsyncSource, isStreamSource } from "../streams/download.js";
 import {
 	failureText,
 	notStreamingText,
@@ -43,6 +45,10 @@ interface Called {
 	readonly download?: Download | undefined;
 	/** What the client sends beside its arguments. */
 	readonly uploads?: readonly unknown[] | undefined;
+	/** When it was taken; undefined where nobody observes. */
+	readonly startedAt: number | undefined;
+	/** Why it failed, for those who observe. */
+	failure: CallFailure | undefined;
 }
 
 type Answerer = (answer: DeferredAnswer) => void;
@@ -85,8 +91,12 @@ export class Dispatcher {
 	stream(client: ClientConnection, message: InvocationMessage | StreamInvocationMessage): void {
 		const called = this.#called(client, message);
 		const opened = this.#open(called);
-		if (typeof opened === "string") this.#answer(called, { error: opened });
-		else void this.#runStream(opened);
+		if (typeof opened !== "string") {
+			void this.#runStream(opened);
+			return;
+		}
+		called.failure = "Refused";
+		this.#answer(called, { error: opened });
 	}
 
 	#called(client: ClientConnection, message: InvocationMessage | StreamInvocationMessage): Called {
@@ -94,7 +104,17 @@ export class Dispatcher {
 		if (message.type === MessageType.Invocation) client.callStarted();
 		const bound = this.#methods.get(message.target.toLowerCase());
 		const { invocationId } = message;
-		return { client, target: bound?.name ?? message.target, invocationId, bound, message };
+		const target = bound?.name ?? message.target;
+		const startedAt = this.#startedAt(bound, message);
+		return { client, target, invocationId, bound, message, startedAt, failure: undefined };
+	}
+
+	#startedAt(bound: BoundMethod | undefined, { type }: Called["message"]): number | undefined {
+		const { observation, clock } = this.#hub;
+		if (!observation) return undefined;
+		const isStream = type === MessageType.StreamInvocation;
+		observation.tell(isStream ? "streamStarted" : "invocationStarted", { method: bound?.name });
+		return clock.elapsed();
 	}
 
 	/** A method that nothing stands before, without a promise where it needs none. */
@@ -216,7 +236,11 @@ export class Dispatcher {
 	/** Tells the client how its stream ended, unless it is gone. */
 	async #endStream(called: Called, download: Download): Promise<void> {
 		const end = await download.ended;
-		if (end === "lost") return;
+		if (end !== "lost") this.#completeStream(called, download, end);
+		this.#ended(called, end);
+	}
+
+	#completeStream(called: Called, download: Download, end: DownloadEnd): void {
 		const error = end === "failed" ? this.#streamFailed(called, download) : undefined;
 		this.#sendCompletion(called, {
 			type: MessageType.Completion,
@@ -239,8 +263,10 @@ export class Dispatcher {
 	}
 
 	/** Counts and logs a failed invocation; returns what its caller is told. */
-	#failed({ client, target }: Called, thrown: unknown): string {
+	#failed(called: Called, thrown: unknown): string {
+		const { client, target } = called;
 		this.#hub.counters.add("invocationErrors");
+		called.failure = callFailureOf(thrown);
 		if (thrown instanceof UnknownMethod) return unknownMethodText(target);
 		if (thrown instanceof Refused) return thrown.message;
 		this.#logFailure({ target: excerpt(target), connectionId: client.connectionId }, thrown);
@@ -259,12 +285,25 @@ export class Dispatcher {
 
 	/** Called once for each call but for streams, however it ended. */
 	#answer(called: Called, answer: DeferredAnswer): void {
-		const { client, invocationId, download, message } = called;
+		const { invocationId, download } = called;
+		if (answer.error !== undefined) called.failure ??= "Error";
 		// Whoever took the answer of a stream over gives it here: nothing else is to be sent for it.
 		download?.stop("lost");
 		if (invocationId !== undefined)
 			this.#sendCompletion(called, completionOf(invocationId, answer, download));
-		if (message.type === MessageType.Invocation) client.callEnded();
+		if (!download) this.#ended(called, "failed");
+	}
+
+	/** All is done for a call; `end` is that of its stream, where it wanted one. */
+	#ended(called: Called, end: DownloadEnd): void {
+		const { client, message, bound, startedAt, failure, download } = called;
+		const isStream = message.type === MessageType.StreamInvocation;
+		if (!isStream) client.callEnded();
+		if (startedAt === undefined) return;
+		const { observation, clock } = this.#hub;
+		const facts = { method: bound?.name, durationMs: clock.elapsed() - startedAt, failure };
+		if (isStream) observation?.tell("streamEnded", { ...facts, items: download?.items ?? 0, end });
+		else observation?.tell("invocationEnded", facts);
 	}
 
 	/** Sends a Completion, or that its result could not be written. */
@@ -294,6 +333,11 @@ async function check(
 	const found = message.streamIds?.length ?? 0;
 	if (found === bound.streams) return;
 	throw new HubException(`Client sent ${found} stream(s), Hub method expects ${bound.streams}.`);
+}
+
+function callFailureOf(thrown: unknown): CallFailure {
+	if (thrown instanceof UnknownMethod) return "UnknownMethod";
+	return thrown instanceof Refused ? "Refused" : failureOf(thrown);
 }
 
 function completionOf(

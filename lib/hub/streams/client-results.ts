@@ -3,6 +3,7 @@ import { HubException, TrunklineError } from "../../errors/index.js";
 import { Arguments, type CompletionMessage, MessageType } from "../../protocols/index.js";
 import type { ClientConnection } from "../clients/client-connection.js";
 import { PreparedMessage } from "../clients/prepared-message.js";
+import { failureOf, type Observation, type Watched } from "../observing/observation.js";
 
 /** How long the answer of a client is waited for. */
 export interface ClientResultOptions {
@@ -37,12 +38,14 @@ interface Pending {
  */
 export class ClientResults {
 	readonly #settings: ClientResultSettings;
+	readonly #watched: Watched;
 	readonly #pending = new Map<string, Pending>();
 	readonly #byClient = new Map<ClientConnection, Set<string>>();
 	#lastId = 0;
 
-	constructor(settings: ClientResultSettings) {
+	constructor(settings: ClientResultSettings, watched: Watched = {}) {
 		this.#settings = settings;
+		this.#watched = watched;
 	}
 
 	/** Calls that wait for their answer. */
@@ -56,7 +59,29 @@ export class ClientResults {
 	 * @throws TrunklineError ERR_CLIENT_GONE where it is gone or goes; ERR_CLIENT_RESULT_TIMEOUT; ERR_LIMIT above
 	 * `maxPendingClientResults`; ERR_SERIALIZATION
 	 */
-	async ask(client: ClientConnection, call: ClientCall, options: ClientResultOptions = {}): Promise<unknown> {
+	ask(client: ClientConnection, call: ClientCall, options: ClientResultOptions = {}): Promise<unknown> {
+		const { observation } = this.#watched;
+		const answer = this.#ask(client, call, options);
+		return observation ? this.#observed(observation, call.target, answer) : answer;
+	}
+
+	async #observed(observation: Observation, method: string, answer: Promise<unknown>): Promise<unknown> {
+		const { clock } = this.#settings;
+		const startedAt = clock.elapsed();
+		observation.tell("clientResultAsked", { method });
+		let failure: ReturnType<typeof failureOf> | undefined;
+		try {
+			return await answer;
+		} catch (thrown) {
+			failure = failureOf(thrown);
+			throw thrown;
+		} finally {
+			const durationMs = clock.elapsed() - startedAt;
+			observation.tell("clientResultEnded", { method, durationMs, failure });
+		}
+	}
+
+	async #ask(client: ClientConnection, call: ClientCall, options: ClientResultOptions): Promise<unknown> {
 		options.signal?.throwIfAborted();
 		if (client.isEnded) throw goneWhileAsked(client.connectionId);
 		const ids = this.#idsOf(client);

@@ -40,6 +40,7 @@ export class Download {
 	#iterator: Iterator<unknown> | AsyncIterator<unknown> | undefined;
 	#end: DownloadEnd | undefined;
 	#error: unknown;
+	#items = 0;
 
 	/** Resolves with how it ended, at once when it is cancelled, whatever the generator is waiting for. */
 	get ended(): Promise<DownloadEnd> {
@@ -53,6 +54,11 @@ export class Download {
 	/** Whether the method gave something to stream; what failed before is a failed invocation. */
 	get hasStarted(): boolean {
 		return this.#iterator !== undefined;
+	}
+
+	/** Items that were sent. */
+	get items(): number {
+		return this.#items;
 	}
 
 	/** What the generator threw, where it failed. */
@@ -104,7 +110,9 @@ export class Download {
 	async #send(value: unknown, sink: DownloadSink): Promise<void> {
 		const wait = sink.writable();
 		if (wait) await wait;
-		if (!this.isOver) sink.item(value);
+		if (this.isOver) return;
+		sink.item(value);
+		this.#items++;
 	}
 
 	#finish(end: DownloadEnd): void {

@@ -1,0 +1,98 @@
+import type { ErrorCode } from "../../errors/index.js";
+import type { TransportName } from "../../transports/index.js";
+import type { DisconnectReason } from "../clients/client-connection.js";
+import type { DownloadEnd } from "../streams/download.js";
+
+/**
+ * Why a call failed: the code of a `TrunklineError`; a `HubException`; `UnknownMethod`, where nobody takes the call;
+ * `Refused` by `authorize`, as a stream that is none (or the other way round), or as one stream too many; else `Error`.
+ */
+export type CallFailure = ErrorCode | "HubException" | "UnknownMethod" | "Refused" | "Error";
+
+/** What is said of a client's connection. All values are few, so that they can be labels. */
+export interface ConnectionFacts {
+	/** `Link` for a client that a proxy holds. */
+	readonly transport: TransportName | "Link";
+	/** The hub protocol: `json`, `messagepack`, `dotnetify-link`. */
+	readonly protocol: string;
+}
+
+/** The end of a client's connection. */
+export interface ConnectionEnd extends ConnectionFacts {
+	readonly durationMs: number;
+	/** `refused`: by a connected listener or filter. The others as `disconnected` tells them. */
+	readonly reason: DisconnectReason["kind"] | "refused";
+	/** What went wrong, where it was found out: `ERR_CLIENT_TIMEOUT`, `ERR_SLOW_CLIENT`, `ERR_PROTOCOL`… */
+	readonly code: ErrorCode | undefined;
+}
+
+/** A connection that never became a client. */
+export interface HandshakeFailure {
+	readonly transport: TransportName;
+	/** `ERR_HANDSHAKE` where it was refused or did not come; else how its connection ended. */
+	readonly code: ErrorCode;
+}
+
+/** A request that would have led to a connection, and was refused. */
+export interface ConnectRefusal {
+	/** HTTP's: 400, 401 not authenticated, 403 not allowed (also its origin), 404 no such token, 409, 503 full or closing. */
+	readonly status: number;
+}
+
+/** A call of a client. */
+export interface CallFacts {
+	/** The method's name as it was declared; undefined where the hub has none of that name. Never the client's text. */
+	readonly method: string | undefined;
+}
+
+/** The end of a call. */
+export interface CallEnd extends CallFacts {
+	readonly durationMs: number;
+	/** Undefined where it went well. */
+	readonly failure: CallFailure | undefined;
+}
+
+/** The end of a stream to a client. */
+export interface StreamEnd extends CallEnd {
+	/** Items that were sent. */
+	readonly items: number;
+	readonly end: DownloadEnd;
+}
+
+/** A call of ours that a client is to answer. */
+export interface ClientResultFacts {
+	/** The client's method that was asked for. */
+	readonly method: string;
+}
+
+/** The end of such a call. */
+export interface ClientResultEnd extends ClientResultFacts {
+	readonly durationMs: number;
+	/** Undefined where the client answered; `HubException` where it answered with an error. */
+	readonly failure: CallFailure | undefined;
+}
+
+/**
+ * Hears what a hub does, to count and to measure: `hub.observe(observer)`. Every member may be left out. Members are called
+ * in the middle of the work: they must be quick, and what they throw is logged once and harms nobody. Times are in
+ * milliseconds of the hub's clock.
+ */
+export interface HubObserver {
+	/** A client has done its handshake; its connected listeners run next. */
+	connectionOpened?(facts: ConnectionFacts): void;
+	/** A client is gone; its disconnected listeners run next. */
+	connectionClosed?(facts: ConnectionEnd): void;
+	/** A client was cut because it did not read (`ERR_SLOW_CLIENT`); `connectionClosed` follows. */
+	slowClientClosed?(facts: ConnectionFacts): void;
+	handshakeFailed?(facts: HandshakeFailure): void;
+	/** A call without a stream as its answer was taken from its connection. */
+	invocationStarted?(facts: CallFacts): void;
+	/** It was answered, or ended without anybody who waits. */
+	invocationEnded?(facts: CallEnd): void;
+	/** A call for a stream was taken from its connection. */
+	streamStarted?(facts: CallFacts): void;
+	streamEnded?(facts: StreamEnd): void;
+	/** A client was asked for a result. */
+	clientResultAsked?(facts: ClientResultFacts): void;
+	clientResultEnded?(facts: ClientResultEnd): void;
+}
