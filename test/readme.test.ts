@@ -5,7 +5,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { HubConnectionBuilder, LogLevel } from "@microsoft/signalr";
+import { type HubConnection, HubConnectionBuilder, LogLevel, Subject } from "@microsoft/signalr";
 
 const run = promisify(execFile);
 const folder = join(process.cwd(), "temp", `readme-${process.pid}`);
@@ -17,6 +17,7 @@ const TSCONFIG = {
 		declarationMap: false,
 		noEmit: true,
 		noUnusedLocals: false,
+		noUnusedParameters: false,
 		noPropertyAccessFromIndexSignature: false,
 	},
 	include: ["*.ts"],
@@ -114,5 +115,43 @@ describe("README", function () {
 			["HelloWorld", { FirstName: "Hello", LastName: "World", Greetings: "Hello, Hello World!" }],
 			["HelloWorld", { Greetings: "Hello, Ada World!" }],
 		]);
+	});
+
+	/** A started client of the example under a heading. */
+	async function clientOf(heading: string): Promise<HubConnection> {
+		const port = await freePort();
+		await start(heading, { 5000: port });
+		const connection = new HubConnectionBuilder()
+			.withUrl(`http://127.0.0.1:${port}/hub`)
+			.configureLogging(LogLevel.Error)
+			.build();
+		await connection.start();
+		return connection;
+	}
+
+	it("has streams that work with the client", async () => {
+		const connection = await clientOf("Streams");
+		const items: number[] = [];
+		await new Promise<void>((complete, error) => {
+			connection
+				.stream<number>("countdown", 3)
+				.subscribe({ next: (item) => items.push(item), complete, error });
+		});
+		const numbers = new Subject<number>();
+		const sum = connection.invoke("sum", numbers);
+		for (const number of [1, 2, 3]) numbers.next(number);
+		numbers.complete();
+		assert.deepEqual([items, await sum], [[3, 2, 1], 6]);
+		await connection.stop();
+	});
+
+	it("has client results that work with the client", async () => {
+		const connection = await clientOf("Client results");
+		connection.on("confirm", (text: string) => text === "Remove old?");
+		assert.deepEqual(
+			[await connection.invoke("remove", "old"), await connection.invoke("remove", "new")],
+			["removed", "kept"],
+		);
+		await connection.stop();
 	});
 });

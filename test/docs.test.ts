@@ -1,0 +1,105 @@
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { createHub } from "../lib/index.js";
+
+const run = promisify(execFile);
+
+/** What examples without imports go on from. */
+const GIVEN = `import { createHub, createServer, HubException } from "trunkline";
+interface Client { received(user: string, text: string): void; confirm(text: string): boolean }
+const hub = createHub<Client>()();
+const server = createServer().map("/chat", hub);
+declare const connectionId: string;
+`;
+
+const TSCONFIG = {
+	extends: "../../tsconfig.base.json",
+	compilerOptions: {
+		...{ composite: false, declarationMap: false, noEmit: true },
+		...{ noUnusedLocals: false, noUnusedParameters: false },
+	},
+	include: ["*.ts"],
+};
+
+const textOf = (page: string): string => readFileSync(join("docs", page), "utf8");
+
+function examplesOf(page: string): string[] {
+	const found = [...textOf(page).matchAll(/```ts\n([\s\S]*?)```/g)].map(([, code = ""]) => code);
+	return found.map((code) => (/^import /m.test(code) ? code : `${GIVEN}${code}\nexport {};\n`));
+}
+
+/** Options as lib/hub/options.ts declares them: names and the texts of their defaults. */
+function declaredOptions(): Map<string, string> {
+	const [, body = ""] = readFileSync("lib/hub/options.ts", "utf8").split("export interface HubOptions");
+	const members = [...body.matchAll(/\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\s*readonly (\w+)\?:/g)];
+	return new Map(
+		members.map(([, comment = "", name = ""]) => {
+			const [, byDefault = ""] = comment.replace(/\s*\n\s*\*/g, " ").split("@defaultValue");
+			return [name, byDefault.replace("that of the transports,", "").trim()];
+		}),
+	);
+}
+
+function documentedOptions(): Map<string, string> {
+	const [, table = ""] = textOf("hubs.md").split("\n## Options\n");
+	const rows = [...table.matchAll(/^\| `(\w+)` \| ([^|]*) \| [^|]+ \|$/gm)];
+	return new Map(rows.map(([, name = "", byDefault = ""]) => [name, byDefault]));
+}
+
+describe("docs", function () {
+	this.timeout(60_000);
+	const folder = join(process.cwd(), "temp", `docs-${process.pid}`);
+	after(() => rmSync(folder, { recursive: true, force: true }));
+
+	it("have examples that compile as they stand", async () => {
+		mkdirSync(folder, { recursive: true });
+		writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(TSCONFIG));
+		for (const page of ["hubs.md", "metrics.md"]) {
+			const examples = examplesOf(page);
+			assert.ok(examples.length > 0, page);
+			for (const [at, code] of examples.entries()) {
+				writeFileSync(join(folder, `${page.replace(".md", "")}-${at}.ts`), code);
+			}
+		}
+		try {
+			const tsc = join(process.cwd(), "node_modules/typescript/bin/tsc");
+			await run(process.execPath, [tsc, "-p", join(folder, "tsconfig.json")]);
+		} catch (failure) {
+			assert.fail((failure as { stdout: string }).stdout);
+		}
+	});
+
+	it("name every option of a hub with its default, in the order of lib/hub/options.ts", () => {
+		const declared = declaredOptions();
+		assert.ok(declared.size > 30);
+		assert.deepEqual([...documentedOptions()], [...declared]);
+	});
+
+	it("give the defaults in numbers that hubs have", () => {
+		const { options } = createHub()();
+		let compared = 0;
+		for (const [name, value] of Object.entries(options)) {
+			if (typeof value !== "number") continue;
+			const documented = documentedOptions().get(name) ?? "";
+			assert.equal(Number.parseInt(documented.replaceAll("_", ""), 10), value, name);
+			compared++;
+		}
+		assert.ok(compared >= 10);
+	});
+
+	it("have an entry in the contents for each section of the page on hubs", () => {
+		const text = textOf("hubs.md");
+		const sections = [...text.matchAll(/^## (.+)$/gm)].map(([, title = ""]) => {
+			return title
+				.toLowerCase()
+				.replace(/[^a-z ]/g, "")
+				.replaceAll(" ", "-");
+		});
+		const [, contents = ""] = /^Contents: ([\s\S]*?)\n\n/m.exec(text) ?? [];
+		const links = [...contents.matchAll(/\(#([a-z-]+)\)/g)].map(([, link]) => link);
+		assert.deepEqual(links, sections);
+	});
+});
