@@ -1,6 +1,6 @@
 import type { Server } from "node:http";
 import type Koa from "koa";
-import type { Clock, Log } from "../base/index.js";
+import { type Clock, deferred, type Log } from "../base/index.js";
 import { TrunklineError } from "../errors/index.js";
 import { type CloseMessage, MessageType } from "../protocols/index.js";
 import type { Endpoint } from "../transports/index.js";
@@ -107,7 +107,7 @@ export class Hub<Client extends object = ClientMethods, Methods = unknown> {
 	}
 
 	get isClosing(): boolean {
-		return this.#closed !== undefined;
+		return this.#deadline !== undefined;
 	}
 
 	/**
@@ -239,13 +239,19 @@ export class Hub<Client extends object = ClientMethods, Methods = unknown> {
 			return Promise.reject(cause);
 		}
 		this.#deadline = deadline;
-		this.#closed ??= Promise.resolve().then(() => this.#close(deadline));
+		if (!this.#closed) {
+			// Known before anything is closed: a listener may close the hub again.
+			const closed = deferred();
+			this.#closed = closed.promise;
+			closed.resolve(this.#close(deadline));
+		}
 		return this.#closed;
 	}
 
 	async #close(deadline: Deadline): Promise<void> {
 		for (const { endpoint } of this.#endpoints) endpoint.close();
-		await drain([...this.lifetime], { deadline, clock: this.clock, log: this.log });
+		const { clock, log } = this;
+		await drain([...this.lifetime], { deadline, idle: this.#dispatcher.idle(), clock, log });
 		this.#reception.close();
 		await Promise.all(this.#extensions.map((extension) => extension.close?.()));
 		deadline.release();

@@ -1,3 +1,4 @@
+import { type Deferred, deferred } from "../../base/index.js";
 import { HubException, TrunklineError, unknownMethodText } from "../../errors/index.js";
 import {
 	type CompletionMessage,
@@ -59,6 +60,9 @@ export class Dispatcher {
 	readonly #methods: ReadonlyMap<string, BoundMethod>;
 	readonly #list: Middleware[] = [];
 	#pipeline: Composed<InvocationContext> = compose([]);
+	/** Calls whose method, or a middleware, has not returned yet; those for streams are not among them. */
+	#running = 0;
+	#idle: Deferred<void> | undefined;
 
 	constructor(hub: Hub, methods: MethodTable<never>) {
 		this.#hub = hub;
@@ -74,6 +78,20 @@ export class Dispatcher {
 			late: ({ target, connectionId }, cause) =>
 				this.#logFailure({ target: excerpt(target), connectionId }, cause),
 		});
+	}
+
+	/** Resolves when no method runs, whether its client is there or gone. Streams to clients do not count. */
+	async idle(): Promise<void> {
+		if (this.#running === 0) return;
+		this.#idle ??= deferred();
+		await this.#idle.promise;
+	}
+
+	#returned(): void {
+		this.#running--;
+		if (this.#running > 0) return;
+		this.#idle?.resolve();
+		this.#idle = undefined;
 	}
 
 	/**
@@ -144,11 +162,13 @@ export class Dispatcher {
 	}
 
 	async #settle(called: Called, ctx: InvocationContext, result: PromiseLike<unknown>): Promise<boolean> {
+		this.#running++;
 		try {
 			this.#complete(ctx, await result);
 		} catch (thrown) {
 			ctx.answer({ error: this.#failed(called, thrown) });
 		}
+		this.#returned();
 		return ctx.hasSlot;
 	}
 
@@ -163,6 +183,7 @@ export class Dispatcher {
 	async #run(called: Called): Promise<boolean> {
 		let answer: Answerer = (found) => this.#answer(called, found);
 		let ctx: InvocationContext | undefined;
+		this.#running++;
 		try {
 			ctx = await this.#pass(called, (made) => {
 				answer = (found) => made.answer(found);
@@ -171,6 +192,7 @@ export class Dispatcher {
 		} catch (thrown) {
 			answer({ error: this.#failed(called, thrown) });
 		}
+		this.#returned();
 		return ctx?.hasSlot ?? true;
 	}
 

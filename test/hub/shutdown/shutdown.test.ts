@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { getEventListeners } from "node:events";
 import { HubConnectionState } from "@microsoft/signalr";
+import fc from "fast-check";
 import { deferred, ManualClock } from "../../../lib/base/index.js";
 import {
 	type Completer,
@@ -9,7 +10,8 @@ import {
 	createServer,
 	method,
 } from "../../../lib/index.js";
-import { collectingLog, FakeWire, identityOf, settle } from "../fakes.js";
+import { MessageType } from "../../../lib/protocols/index.js";
+import { collectingLog, FakeWire, identityOf, invocation, settle } from "../fakes.js";
 import { type AnyClient, type Live, live, type RawClient, until } from "../live.js";
 
 const CLOSE = { type: 7, allowReconnect: true };
@@ -126,6 +128,26 @@ describe("hub/shutdown", () => {
 		await closed;
 	});
 
+	it("waits for methods whose clients are gone", async () => {
+		const clock = new ManualClock();
+		await start({ clock });
+		server.hub.use((_ctx, next) => next());
+		for (const how of ["close", "terminate"] as const) {
+			const raw = await busy();
+			raw.webSocket[how]();
+			await until(() => server.hub.lifetime.size === 0);
+		}
+		let isClosed = false;
+		const closed = server.hub.close().then(() => {
+			isClosed = true;
+		});
+		for (let turn = 0; turn < 5; turn++) await settle();
+		assert.equal(isClosed, false);
+		gate.resolve(1);
+		await closed;
+		assert.equal(clock.pending, 0);
+	});
+
 	it("does not wait for streams to clients, whose generators are ended", async () => {
 		const ended = deferred();
 		await start({
@@ -171,10 +193,7 @@ describe("hub/shutdown", () => {
 		clock.advance(1);
 		await Promise.all([closed, aborted.promise]);
 		assert.deepEqual([await raw.next(), reasons], [CLOSE, ["closed"]]);
-		assert.equal(
-			log.lines.filter((line) => line.startsWith("warn Methods that still run lose their clients")).length,
-			1,
-		);
+		assert.equal(log.lines.filter((line) => line.startsWith("warn The time to close is over")).length, 1);
 		await raw.closed;
 		await until(() => clock.pending === 0);
 	});
@@ -221,6 +240,81 @@ describe("hub/shutdown", () => {
 			"error Disconnected listeners have not settled; the hub is closed without them.",
 		]);
 		clock.advance(10_000);
+	});
+
+	it("answers every call that was started, then closes, whatever comes in between (property)", async () => {
+		const step = fc.oneof(
+			fc.record({ kind: fc.constantFrom("call", "notify", "stream"), client: fc.nat(2) }),
+			fc.record({ kind: fc.constantFrom("answer", "close", "leave"), client: fc.nat(2) }),
+		);
+		await fc.assert(
+			fc.asyncProperty(
+				fc.array(step, { maxLength: 30 }),
+				fc.integer({ min: 1, max: 3 }),
+				async (steps, most) => {
+					const gates: (() => void)[] = [];
+					const hub = createHub()({
+						maximumParallelInvocations: most,
+						methods: {
+							slow: () => new Promise<void>((resolve) => gates.push(resolve)),
+							async *forever(ctx) {
+								yield 1;
+								await new Promise((resolve) => ctx.signal.addEventListener("abort", resolve));
+							},
+						},
+					});
+					const clients = [0, 1, 2].map((at) => {
+						const wire = new FakeWire();
+						return { wire, client: hub.open(identityOf(`c${at}`), wire), left: false };
+					});
+					await settle();
+					let closed: Promise<void> | undefined;
+					let startedBefore = 0;
+					for (const [id, { kind, client: at }] of steps.entries()) {
+						const entry = clients[at] as (typeof clients)[number];
+						const stream = { type: MessageType.StreamInvocation, invocationId: `${id}` } as const;
+						if (kind === "call") void entry.client.receive(invocation("slow", [], `${id}`));
+						if (kind === "notify") void entry.client.receive(invocation("slow"));
+						if (kind === "stream") void entry.client.receive({ ...invocation("forever"), ...stream });
+						if (kind === "answer") gates[at]?.();
+						if (kind === "leave") {
+							entry.left = true;
+							void entry.client.ended({ kind: "lost" });
+						}
+						await settle();
+						if (kind !== "close" || closed) continue;
+						closed = hub.close();
+						startedBefore = gates.length;
+					}
+					closed ??= hub.close();
+					startedBefore ||= gates.length;
+					await settle();
+					for (const open of gates) open();
+					await closed;
+					assert.equal(gates.length, startedBefore, "nothing is started once it closes");
+					assert.equal(hub.lifetime.size, 0);
+					for (const { wire, left } of clients) {
+						assert.deepEqual(
+							wire.closes.map(({ allowReconnect }) => allowReconnect),
+							left && wire.closes.length === 0 ? [] : [true],
+						);
+					}
+				},
+			),
+			{ numRuns: 100 },
+		);
+	});
+
+	it("closes once where a listener closes the hub too", async () => {
+		await start();
+		let closes = 0;
+		const again: Promise<void>[] = [];
+		server.hub.use({ install: () => undefined, close: async () => void closes++ });
+		server.hub.on("disconnected", () => void again.push(server.hub.close()));
+		await Promise.all([server.raw(), server.raw()]);
+		const closed = server.hub.close();
+		await closed;
+		assert.deepEqual([closes, again.map((promise) => promise === closed)], [1, [true, true]]);
 	});
 
 	it("refuses a time that is none, and goes on", async () => {
