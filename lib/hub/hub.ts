@@ -253,8 +253,16 @@ export class Hub<Client extends object = ClientMethods, Methods = unknown> {
 		const { clock, log } = this;
 		await drain([...this.lifetime], { deadline, idle: this.#dispatcher.idle(), clock, log });
 		this.#reception.close();
-		await Promise.all(this.#extensions.map((extension) => extension.close?.()));
+		await Promise.all(this.#extensions.map((extension) => this.#closeExtension(extension)));
 		deadline.release();
+	}
+
+	async #closeExtension(extension: HubExtension): Promise<void> {
+		try {
+			await extension.close?.();
+		} catch (cause) {
+			this.log.error({ err: cause }, "An extension failed while it was closed.");
+		}
 	}
 
 	/** Rooms that do not know the client's methods see the hub without them. */

@@ -19,6 +19,7 @@ export interface ConnectionFacts {
 
 /** The end of a client's connection. */
 export interface ConnectionEnd extends ConnectionFacts {
+	/** Milliseconds since its handshake. */
 	readonly durationMs: number;
 	/** `refused`: by a connected listener or filter. The others as `disconnected` tells them. */
 	readonly reason: DisconnectReason["kind"] | "refused";
@@ -47,6 +48,7 @@ export interface CallFacts {
 
 /** The end of a call. */
 export interface CallEnd extends CallFacts {
+	/** Milliseconds since the call was taken. */
 	readonly durationMs: number;
 	/** Undefined where it went well. */
 	readonly failure: CallFailure | undefined;
@@ -56,6 +58,7 @@ export interface CallEnd extends CallFacts {
 export interface StreamEnd extends CallEnd {
 	/** Items that were sent. */
 	readonly items: number;
+	/** `cancelled` by the client; `lost` with it, or where a middleware answered in place of a stream. */
 	readonly end: DownloadEnd;
 }
 
@@ -67,6 +70,7 @@ export interface ClientResultFacts {
 
 /** The end of such a call. */
 export interface ClientResultEnd extends ClientResultFacts {
+	/** Milliseconds since the client was asked. */
 	readonly durationMs: number;
 	/** Undefined where the client answered; `HubException` where it answered with an error. */
 	readonly failure: CallFailure | undefined;

@@ -317,6 +317,17 @@ describe("hub/shutdown", () => {
 		assert.deepEqual([closes, again.map((promise) => promise === closed)], [1, [true, true]]);
 	});
 
+	it("closes the other extensions where one fails", async () => {
+		const log = collectingLog();
+		await start({ log });
+		let closes = 0;
+		const install = (): undefined => undefined;
+		server.hub.use({ install, close: () => Promise.reject(new Error("x")) });
+		server.hub.use({ install, close: async () => void closes++ });
+		await server.hub.close();
+		assert.deepEqual([closes, log.lines], [1, ["error An extension failed while it was closed."]]);
+	});
+
 	it("refuses a time that is none, and goes on", async () => {
 		await start();
 		const raw = await server.raw();
