@@ -257,6 +257,11 @@ export class Hub<Client extends object = ClientMethods, Methods = unknown> {
 		deadline.release();
 	}
 
+	/** Cuts the connections that this closed hub has ended and that are not over yet. @internal */
+	cut(): void {
+		this.#reception.cut();
+	}
+
 	async #closeExtension(extension: HubExtension): Promise<void> {
 		try {
 			await extension.close?.();

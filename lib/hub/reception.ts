@@ -29,6 +29,8 @@ export class Reception {
 	readonly #hub: Hub;
 	readonly #acceptors: Acceptor[] = [];
 	readonly #channels = new Set<MessageChannel>();
+	/** Connections that were ended since the hub closes: their clients may take their time. */
+	readonly #ending = new Set<Connection>();
 	readonly #channelHost: ChannelHost;
 
 	constructor(hub: Hub) {
@@ -58,6 +60,12 @@ export class Reception {
 		for (const channel of [...this.#channels]) channel.close(SHUTDOWN);
 	}
 
+	/** Cuts what was ended and may not be over yet. */
+	cut(): void {
+		for (const connection of this.#ending) connection.abort();
+		this.#ending.clear();
+	}
+
 	#take(connection: Connection): void {
 		this.#channels.add(new MessageChannel(connection, this.#channelHost));
 	}
@@ -81,6 +89,7 @@ export class Reception {
 
 	#closed(channel: MessageChannel, reason: DisconnectReason | undefined): void {
 		this.#channels.delete(channel);
+		if (this.#hub.isClosing) this.#ending.add(channel.connection);
 		const { observation } = this.#hub;
 		if (!observation || channel.protocol) return;
 		const code = reason?.error instanceof TrunklineError ? reason.error.code : "ERR_HANDSHAKE";

@@ -34,7 +34,7 @@ export interface Listening {
 }
 
 interface Mapped {
-	readonly hub: { close(options: CloseOptions): Promise<void> };
+	readonly hub: { close(options: CloseOptions): Promise<void>; cut(): void };
 	readonly endpoint: Endpoint;
 }
 
@@ -59,7 +59,10 @@ export class Server {
 		this.app = options.app ?? new Koa();
 		this.http = createHttpServer((request, response) => {
 			// A connection that is kept alive would hold the end of the server back until it times out.
-			response.once("close", () => this.#closed && setImmediate(() => this.http.closeIdleConnections()));
+			response.once(
+				"close",
+				() => this.http.listening || setImmediate(() => this.http.closeIdleConnections()),
+			);
 			const endpoint = this.#endpointOf(request.url);
 			if (endpoint) endpoint.handleRequest(request, response);
 			else this.#answer(request, response);
@@ -96,8 +99,8 @@ export class Server {
 	}
 
 	/**
-	 * Stops listening, and closes the hubs as their `close` says: every client gets Close with `allowReconnect` as soon as
-	 * its calls are answered. Requests that are being answered have the same time; what is left after `timeoutMs`, or when
+	 * Closes the hubs as their `close` says: every client gets Close with `allowReconnect` as soon as its calls are
+	 * answered. Then it stops listening. Requests that are being answered have the same time; what is left after `timeoutMs`, or when
 	 * `signal` is aborted, is cut. Later calls return the same promise; they can draw the end nearer.
 	 * @throws (rejects) TrunklineError ERR_OPTION
 	 */
@@ -116,15 +119,22 @@ export class Server {
 	}
 
 	async #close(deadline: Deadline, hubs: Promise<unknown>): Promise<void> {
+		// Requests carry what clients of Server-Sent Events and long polling still have to say and to hear: those come first.
+		await deadline.within(hubs);
 		const closed = new Promise<void>((resolve) => this.http.close(() => resolve()));
-		const ended = hubs.then(() => this.http.closeIdleConnections()).then(() => closed);
-		if (!(await deadline.within(ended))) {
+		this.http.closeIdleConnections();
+		if (!(await deadline.within(Promise.all([closed, hubs])))) {
 			this.http.closeAllConnections();
 			await hubs;
 			// The closing handshakes of those whom the hubs have just sent away.
-			await settledWithin(systemClock, SHUTDOWN_GRACE_MS, closed);
+			if (!(await settledWithin(systemClock, SHUTDOWN_GRACE_MS, closed))) this.#cut();
 		}
 		deadline.release();
+	}
+
+	/** What has not closed by now is no client that listens. */
+	#cut(): void {
+		for (const { hub } of this.#mapped) hub.cut();
 	}
 
 	#answer(request: IncomingMessage, response: ServerResponse): void {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { getEventListeners } from "node:events";
-import { HubConnectionState } from "@microsoft/signalr";
+import { HttpTransportType, HubConnectionBuilder, HubConnectionState, LogLevel } from "@microsoft/signalr";
 import fc from "fast-check";
 import { deferred, ManualClock } from "../../../lib/base/index.js";
 import {
@@ -350,6 +350,49 @@ describe("hub/shutdown", () => {
 		assert.equal(await call, "answered");
 		await Promise.all([reconnecting.promise, closed]);
 		assert.notEqual(connection.state, HubConnectionState.Connected);
+	});
+
+	for (const transport of ["ServerSentEvents", "LongPolling"] as const) {
+		it(`answers a call over ${transport}, whose client answers one itself meanwhile, before it sends that away`, async () => {
+			await start({ methods: { ask: (ctx) => ctx.clients.caller.invoke("name") } });
+			const connection = new HubConnectionBuilder()
+				.withUrl(server.url, { transport: HttpTransportType[transport] })
+				.configureLogging(LogLevel.None)
+				.withAutomaticReconnect([60_000])
+				.build();
+			const reconnecting = deferred<Error | undefined>();
+			connection.onreconnecting(reconnecting.resolve);
+			const [asked, named] = [deferred(), deferred<string>()];
+			connection.on("name", () => {
+				asked.resolve();
+				return named.promise;
+			});
+			await connection.start();
+			const call = connection.invoke("ask");
+			await asked.promise;
+			const closed = server.server.close();
+			assert.equal((await fetch(`${server.url}/negotiate`, { method: "POST" })).status, 503);
+			named.resolve("ann");
+			assert.equal(await call, "ann");
+			assert.equal(await reconnecting.promise, undefined, "told by a Close message");
+			await Promise.all([connection.stop(), closed]);
+		});
+	}
+
+	it("cuts clients that do not close their end, so that a server's end comes", async () => {
+		await start();
+		const raw = await server.raw();
+		// The closing frame is never read, and so never answered.
+		raw.webSocket.pause();
+		const sockets = await new Promise<number>((resolve) =>
+			server.server.http.getConnections((_error, count) => resolve(count)),
+		);
+		assert.equal(sockets, 1);
+		await server.server.close({ timeoutMs: 1 });
+		const left = await new Promise<number>((resolve) =>
+			server.server.http.getConnections((_error, count) => resolve(count)),
+		);
+		assert.equal(left, 0);
 	});
 
 	it("ends a server whose methods hang as its time or signal says", async () => {
