@@ -54,6 +54,7 @@ export type {
 	ClientResultFacts,
 	ConnectionEnd,
 	ConnectionFacts,
+	ConnectRefusal,
 	HandshakeFailure,
 	HubObserver,
 	StreamEnd,

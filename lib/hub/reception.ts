@@ -52,6 +52,7 @@ export class Reception {
 			...{ path, serverId, log, clock },
 			maxFrameBytes: maxFrameBytes === Number.POSITIVE_INFINITY ? null : maxFrameBytes,
 			onConnection: (connection) => this.#take(connection),
+			onRefused: (status) => this.#hub.observation?.tell("connectRefused", { status }),
 		});
 	}
 

@@ -120,6 +120,7 @@ export class Endpoint {
 			.catch((error: unknown) => this.#answerTo(error))
 			.then((answer) => {
 				if (isData) drainBody(req);
+				else if (answer) this.#tellRefusal(req, answer);
 				if (answer) writeAnswer(res, { ...answer, headers: { ...headers, ...answer.headers } });
 			})
 			.catch((error: unknown) => {
@@ -153,7 +154,13 @@ export class Endpoint {
 		else this.handleRequest(req, res);
 	}
 
+	/** The end of a connection is no connect, whatever becomes of it. */
+	#tellRefusal({ method }: IncomingMessage, { status }: Answer): void {
+		if (status >= 400 && method !== "DELETE") this.#options.onRefused?.(status);
+	}
+
 	#refuseUpgrade(req: IncomingMessage, socket: Duplex, answer: Answer): void {
+		this.#tellRefusal(req, answer);
 		if (socket.destroyed) return;
 		const res = this.#responseOn(req, socket);
 		if (res) writeAnswer(res, answer);

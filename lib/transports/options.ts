@@ -50,6 +50,8 @@ export interface EndpointOptions {
 	readonly serverId: string;
 	/** The new connection's owner; must call `connection.listen` before it returns. */
 	readonly onConnection: (connection: Connection) => void;
+	/** Hears the HTTP status of each negotiate, connect or poll that is refused. Must not throw. @defaultValue nobody */
+	readonly onRefused?: ((status: number) => void) | undefined;
 	/** Keys of the connection tokens: the first signs, all verify. Not empty. @defaultValue random per process */
 	readonly tokenSecrets?: readonly string[] | undefined;
 	/**
@@ -120,6 +122,7 @@ export interface EndpointOptions {
 export interface ResolvedEndpointOptions {
 	readonly path: string;
 	readonly onConnection: (connection: Connection) => void;
+	readonly onRefused: EndpointOptions["onRefused"];
 	readonly authenticate: NonNullable<EndpointOptions["authenticate"]>;
 	readonly authenticateTimeoutMs: number;
 	readonly authorize: EndpointOptions["authorize"];
@@ -145,6 +148,7 @@ export function resolveEndpointOptions(options: EndpointOptions): ResolvedEndpoi
 	return {
 		path: checkPath(options.path),
 		onConnection: options.onConnection,
+		onRefused: options.onRefused,
 		authenticate: options.authenticate ?? (() => undefined),
 		authorize: options.authorize,
 		redirect: options.redirect,

@@ -34,7 +34,7 @@ export interface HandshakeFailure {
 	readonly code: ErrorCode;
 }
 
-/** A request that would have led to a connection, and was refused. */
+/** A negotiate, a connect or a poll that was refused. */
 export interface ConnectRefusal {
 	/** HTTP's: 400, 401 not authenticated, 403 not allowed (also its origin), 404 no such token, 409, 503 full or closing. */
 	readonly status: number;
@@ -89,6 +89,7 @@ export interface HubObserver {
 	/** A client was cut because it did not read (`ERR_SLOW_CLIENT`); `connectionClosed` follows. */
 	slowClientClosed?(facts: ConnectionFacts): void;
 	handshakeFailed?(facts: HandshakeFailure): void;
+	connectRefused?(facts: ConnectRefusal): void;
 	/** A call without a stream as its answer was taken from its connection. */
 	invocationStarted?(facts: CallFacts): void;
 	/** It was answered, or ended without anybody who waits. */

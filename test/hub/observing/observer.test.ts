@@ -260,6 +260,29 @@ describe("hub/observing/observer", () => {
 		]);
 	});
 
+	it("hears of connects that are refused, by their status", async () => {
+		const observer = keeping();
+		server = await live({
+			authenticate({ headers }) {
+				if (headers["x-user"] === undefined) throw new Error("who?");
+				return undefined;
+			},
+		});
+		server.hub.observe(observer);
+		const { url, port } = server;
+		const headers = { "X-User": "ann" };
+		await fetch(`${url}/negotiate`, { method: "POST" });
+		assert.equal((await fetch(`${url}/negotiate`, { method: "POST", headers })).status, 200);
+		await fetch(`${url}?id=x`, { headers });
+		await fetch(`${url}?id=x`, { method: "DELETE", headers });
+		await fetch(`${url}?id=x`, { method: "POST", headers, body: "x" });
+		await assert.rejects(RawClient.open(port));
+		assert.deepEqual(
+			observer.of("connectRefused"),
+			[401, 404, 401].map((status) => ({ status })),
+		);
+	});
+
 	it("hears of the results that clients are asked for", async () => {
 		const observer = keeping();
 		server = await live({ clientResultTimeoutMs: 5 });
