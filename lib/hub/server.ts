@@ -100,8 +100,9 @@ export class Server {
 
 	/**
 	 * Closes the hubs as their `close` says: every client gets Close with `allowReconnect` as soon as its calls are
-	 * answered. Then it stops listening. Requests that are being answered have the same time; what is left after `timeoutMs`, or when
-	 * `signal` is aborted, is cut. Later calls return the same promise; they can draw the end nearer.
+	 * answered. Then it stops listening. Requests that are being answered have the same time; what is left after
+	 * `timeoutMs`, or when `signal` is aborted, is cut, within a second or two. Later calls return the same promise; they
+	 * can draw the end nearer.
 	 * @throws (rejects) TrunklineError ERR_OPTION
 	 */
 	close({ timeoutMs, signal }: CloseOptions = {}): Promise<void> {
@@ -120,21 +121,17 @@ export class Server {
 
 	async #close(deadline: Deadline, hubs: Promise<unknown>): Promise<void> {
 		// Requests carry what clients of Server-Sent Events and long polling still have to say and to hear: those come first.
-		await deadline.within(hubs);
+		await hubs;
 		const closed = new Promise<void>((resolve) => this.http.close(() => resolve()));
 		this.http.closeIdleConnections();
-		if (!(await deadline.within(Promise.all([closed, hubs])))) {
+		if (!(await deadline.within(closed))) {
+			// Those whom the hubs have sent away at the last moment are still to hear it.
+			const isHeard = this.#mapped.every(({ endpoint }) => endpoint.connections === 0);
+			if (!isHeard) await settledWithin(systemClock, SHUTDOWN_GRACE_MS, closed);
 			this.http.closeAllConnections();
-			await hubs;
-			// The closing handshakes of those whom the hubs have just sent away.
-			if (!(await settledWithin(systemClock, SHUTDOWN_GRACE_MS, closed))) this.#cut();
+			for (const { hub } of this.#mapped) hub.cut();
 		}
 		deadline.release();
-	}
-
-	/** What has not closed by now is no client that listens. */
-	#cut(): void {
-		for (const { hub } of this.#mapped) hub.cut();
 	}
 
 	#answer(request: IncomingMessage, response: ServerResponse): void {

@@ -63,8 +63,9 @@ interface Waiting {
  * forwards. Nothing tells them apart but the wire.
  *
  * Life: opening (connected listeners run) → open (messages are dispatched) → draining (only at the end of a hub, while a
- * call runs) → ended (signal aborted at once, disconnected
- * listeners run, forgotten). One that ends while it is opening lets the connected listeners settle first, for a while. Invocations run one at a time, in order, unless `maximumParallelInvocations` allows more.
+ * call runs) → ended (signal aborted at once, disconnected listeners run, forgotten). One that ends while it is opening lets
+ * the connected listeners settle first, for a while. Invocations run one at a time, in order, unless
+ * `maximumParallelInvocations` allows more.
  */
 export class ClientConnection {
 	readonly connectionId: string;

@@ -8,7 +8,8 @@ export const SHUTDOWN_GRACE_MS = 1_000;
 /** How a hub or server is closed. */
 export interface CloseOptions {
 	/**
-	 * How long calls that run may take to end; 0 cuts them at once. At most a second more, and all is over.
+	 * How long calls that run may take to end; 0 cuts them at once. Disconnected listeners have a second more, and so have
+	 * Close messages on their way; forwarding waits up to 2 s for its app servers.
 	 * @defaultValue 5_000 ms
 	 */
 	readonly timeoutMs?: number | undefined;
