@@ -58,6 +58,7 @@ export type {
 	HandshakeFailure,
 	HubObserver,
 	StreamEnd,
+	TrafficFacts,
 } from "./observing/observer.js";
 export * from "./options.js";
 export {

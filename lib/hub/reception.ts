@@ -84,16 +84,17 @@ export class Reception {
 			refusal: (channel) => this.#refusal(channel),
 			protocol: (name, channel) => this.#protocolFor(name, channel),
 			shaken: (channel) => this.#shaken(channel),
-			closed: (channel: MessageChannel, reason?: DisconnectReason) => this.#closed(channel, reason),
+			closed: (channel, reason) => this.#closed(channel, reason),
+			watched: this.#hub,
 		};
 	}
 
-	#closed(channel: MessageChannel, reason: DisconnectReason | undefined): void {
+	#closed(channel: MessageChannel, { error }: DisconnectReason): void {
 		this.#channels.delete(channel);
 		if (this.#hub.isClosing) this.#ending.add(channel.connection);
 		const { observation } = this.#hub;
 		if (!observation || channel.protocol) return;
-		const code = reason?.error instanceof TrunklineError ? reason.error.code : "ERR_HANDSHAKE";
+		const code = error instanceof TrunklineError ? error.code : "ERR_HANDSHAKE";
 		observation.tell("handshakeFailed", { transport: channel.connection.transport, code });
 	}
 

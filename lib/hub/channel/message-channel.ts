@@ -14,6 +14,8 @@ import type { Connection, ConnectionListener, ConnectionRequest, User } from "..
 import type { DisconnectReason } from "../clients/client-connection.js";
 import { PreparedMessage } from "../clients/prepared-message.js";
 import { closeText } from "../dispatch/failure-text.js";
+import type { Watched } from "../observing/observation.js";
+import type { TrafficFacts } from "../observing/observer.js";
 import { HANDSHAKE_FAILED, readHandshake, refusalOf, STATEFUL_VERSION } from "./handshake.js";
 import type { Beating, Heartbeat } from "./heartbeat.js";
 import { LAST_NUMBERED, StatefulReconnect } from "./stateful-reconnect.js";
@@ -49,7 +51,9 @@ export interface ChannelHost {
 	/** The handshake is answered: who takes the messages from here? */
 	shaken(channel: MessageChannel): ChannelHandler;
 	/** The channel is closed. */
-	closed(channel: MessageChannel): void;
+	closed(channel: MessageChannel, reason: DisconnectReason): void;
+	/** Who is told of the messages that come and go. */
+	readonly watched?: Watched | undefined;
 }
 
 /**
@@ -118,6 +122,7 @@ export class MessageChannel implements Beating, ConnectionListener {
 	send(message: PreparedMessage): void {
 		if (this.#state !== "open" || !this.#protocol) return;
 		const bytes = message.bytesFor(this.#protocol);
+		this.#host.watched?.observation?.tell("messageSent", this.#trafficOf(bytes));
 		if (this.#reconnect && message.message.type <= LAST_NUMBERED) this.#reconnect.sent(bytes);
 		this.connection.send(bytes, this.#protocol.transferFormat);
 	}
@@ -217,12 +222,17 @@ export class MessageChannel implements Beating, ConnectionListener {
 
 	#take(record: Buffer): void {
 		this.#budget.count();
+		this.#host.watched?.observation?.tell("messageReceived", this.#trafficOf(record));
 		const message = this.#protocol?.parse(record);
 		if (this.#heardAt !== undefined || message?.type === MessageType.Ping)
 			this.#heardAt = this.#host.clock.elapsed();
 		if (!message || this.#reconnect?.takes(message, record.length)) return;
 		const wait = this.#handler?.message(message);
 		if (wait) this.#hold(wait);
+	}
+
+	#trafficOf({ length: bytes }: Buffer): TrafficFacts {
+		return { transport: this.connection.transport, bytes };
 	}
 
 	/** Called by the connection. */
@@ -337,7 +347,7 @@ export class MessageChannel implements Beating, ConnectionListener {
 		this.#state = "closed";
 		this.#closedBy = reason;
 		this.#host.heartbeat.remove(this);
-		this.#host.closed(this);
+		this.#host.closed(this, reason);
 		if (reason.kind === "lost") this.#logLoss(reason.error);
 		this.drained();
 		this.#handler?.closed(reason);

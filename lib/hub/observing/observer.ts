@@ -40,6 +40,13 @@ export interface ConnectRefusal {
 	readonly status: number;
 }
 
+/** A message of the hub protocol on a connection that ends here: calls, answers, items, pings and all others. */
+export interface TrafficFacts {
+	readonly transport: TransportName;
+	/** Its length; what is sent counts with its framing. */
+	readonly bytes: number;
+}
+
 /** A call of a client. */
 export interface CallFacts {
 	/** The method's name as it was declared; undefined where the hub has none of that name. Never the client's text. */
@@ -90,6 +97,9 @@ export interface HubObserver {
 	slowClientClosed?(facts: ConnectionFacts): void;
 	handshakeFailed?(facts: HandshakeFailure): void;
 	connectRefused?(facts: ConnectRefusal): void;
+	messageReceived?(facts: TrafficFacts): void;
+	/** A message was handed to a connection; one for many is told for each. */
+	messageSent?(facts: TrafficFacts): void;
 	/** A call without a stream as its answer was taken from its connection. */
 	invocationStarted?(facts: CallFacts): void;
 	/** It was answered, or ended without anybody who waits. */

@@ -283,6 +283,27 @@ describe("hub/observing/observer", () => {
 		);
 	});
 
+	it("hears of every message and its bytes", async () => {
+		const observer = keeping();
+		server = await live({ methods: { m: () => 1 } });
+		const raws = [await server.raw(), await server.raw()];
+		server.hub.observe(observer);
+		const sent = { type: 1, invocationId: "1", target: "m", arguments: [] };
+		raws[0]?.send(sent);
+		raws[0]?.send({ type: 6 });
+		await raws[0]?.next();
+		await server.hub.clients.all.send("t");
+		await Promise.all(raws.map((raw) => raw.next()));
+		const lengths = (name: string) => observer.of(name).map((facts) => (facts as { bytes: number }).bytes);
+		const answer = '{"type":3,"invocationId":"1","result":1}\u001e';
+		const told = '{"type":1,"target":"t","arguments":[]}\u001e';
+		assert.deepEqual(
+			[lengths("messageReceived"), lengths("messageSent")],
+			[[JSON.stringify(sent).length, '{"type":6}'.length], [answer, told, told].map((text) => text.length)],
+		);
+		assert.deepEqual(observer.of("messageSent")[0], { transport: "WebSockets", bytes: answer.length });
+	});
+
 	it("hears of the results that clients are asked for", async () => {
 		const observer = keeping();
 		server = await live({ clientResultTimeoutMs: 5 });

@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import { getEventListeners } from "node:events";
-import { HttpTransportType, HubConnectionBuilder, HubConnectionState, LogLevel } from "@microsoft/signalr";
+import {
+	HttpTransportType,
+	type HubConnection,
+	HubConnectionBuilder,
+	HubConnectionState,
+	LogLevel,
+} from "@microsoft/signalr";
 import fc from "fast-check";
 import { deferred, ManualClock } from "../../../lib/base/index.js";
 import {
@@ -353,29 +359,45 @@ describe("hub/shutdown", () => {
 	});
 
 	for (const transport of ["ServerSentEvents", "LongPolling"] as const) {
-		it(`answers a call over ${transport}, whose client answers one itself meanwhile, before it sends that away`, async () => {
-			await start({ methods: { ask: (ctx) => ctx.clients.caller.invoke("name") } });
+		/** A stock client over the transport, and what it is told when it loses its connection. */
+		async function over(): Promise<{ connection: HubConnection; lost: Promise<Error | undefined> }> {
 			const connection = new HubConnectionBuilder()
 				.withUrl(server.url, { transport: HttpTransportType[transport] })
 				.configureLogging(LogLevel.None)
 				.withAutomaticReconnect([60_000])
 				.build();
-			const reconnecting = deferred<Error | undefined>();
-			connection.onreconnecting(reconnecting.resolve);
+			const lost = deferred<Error | undefined>();
+			connection.onreconnecting(lost.resolve);
+			await connection.start();
+			return { connection, lost: lost.promise };
+		}
+
+		it(`answers a call over ${transport}, whose client answers one itself meanwhile, before it sends that away`, async () => {
+			await start({ methods: { ask: (ctx) => ctx.clients.caller.invoke("name") } });
+			const { connection, lost } = await over();
 			const [asked, named] = [deferred(), deferred<string>()];
 			connection.on("name", () => {
 				asked.resolve();
 				return named.promise;
 			});
-			await connection.start();
 			const call = connection.invoke("ask");
 			await asked.promise;
 			const closed = server.server.close();
 			assert.equal((await fetch(`${server.url}/negotiate`, { method: "POST" })).status, 503);
 			named.resolve("ann");
 			assert.equal(await call, "ann");
-			assert.equal(await reconnecting.promise, undefined, "told by a Close message");
+			assert.equal(await lost, undefined, "told by a Close message");
 			await Promise.all([connection.stop(), closed]);
+		});
+
+		it(`tells a client over ${transport} whose call is cut`, async () => {
+			await start();
+			const { connection, lost } = await over();
+			const call = assert.rejects(connection.invoke("slow"));
+			await until(() => server.hub.counters.get("invocations") === 1);
+			const closed = server.server.close({ timeoutMs: 1 });
+			assert.equal(await lost, undefined, "told by a Close message");
+			await Promise.all([call, connection.stop(), closed]);
 		});
 	}
 
