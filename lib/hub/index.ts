@@ -1,5 +1,18 @@
 export type { ConnectionRequest, Redirection, TransportName, TrustProxy, User } from "../transports/index.js";
 export type { Acceptor } from "./acceptor.js";
+export { bearerToken, type TokenRequest } from "./auth/bearer-token.js";
+export { jwtAuthentication } from "./auth/jwt-authentication.js";
+export {
+	DEFAULT_CLOCK_TOLERANCE_MS,
+	DEFAULT_JWKS_COOLDOWN_MS,
+	DEFAULT_JWKS_MAX_AGE_MS,
+	DEFAULT_JWKS_TIMEOUT_MS,
+	DEFAULT_MAX_TOKEN_BYTES,
+	type JwtAlgorithm,
+	type JwtOptions,
+	type JwtPublicKey,
+	type JwtUser,
+} from "./auth/jwt-options.js";
 export { Heartbeat } from "./channel/heartbeat.js";
 export type { ChannelHandler, MessageChannel } from "./channel/message-channel.js";
 export { CallerClients } from "./clients/caller-clients.js";

@@ -1,0 +1,169 @@
+import assert from "node:assert/strict";
+import { inspect } from "node:util";
+import { HttpTransportType, type HubConnection, HubConnectionBuilder, LogLevel } from "@microsoft/signalr";
+import {
+	type CreateHubOptions,
+	createHub,
+	createServer,
+	type InvocationContext,
+	jwtAuthentication,
+	type Log,
+	method,
+	type Server,
+} from "../../../lib/index.js";
+import { ask, rawSocket, readAll, upgradeRequest } from "../../transports/serve.js";
+import { type AnyClient, failureOf, RawClient, until } from "../live.js";
+import { AUDIENCE, ISSUER, SECRET, tokenOf } from "./tokens.js";
+
+/** Keeps all that is logged, at every level, as text. */
+class KeptLog implements Log {
+	readonly lines: string[] = [];
+	readonly debug = this.#keep;
+	readonly info = this.#keep;
+	readonly warn = this.#keep;
+	readonly error = this.#keep;
+
+	get #keep(): (fields: object, message: string) => void {
+		return (fields, message) => {
+			this.lines.push(inspect([message, fields], { depth: Number.POSITIVE_INFINITY, showHidden: true }));
+		};
+	}
+}
+
+function isAdmin({ user }: InvocationContext<AnyClient>): boolean {
+	const roles = user?.claims?.["roles"];
+	return Array.isArray(roles) && roles.includes("admin");
+}
+
+const OPTIONS: CreateHubOptions<AnyClient> = {
+	authenticate: jwtAuthentication({ secret: SECRET, issuer: ISSUER, audience: AUDIENCE }),
+	methods: {
+		whoAmI: ({ user }) => ({ id: user?.id, roles: user?.claims?.["roles"] }),
+		tell: ({ clients }, id: string, text: string) => clients.user(id).send("told", text),
+		reset: method({ authorize: isAdmin }, () => "done"),
+	},
+};
+
+describe("hub/auth/live-jwt", () => {
+	let server: Server;
+	let port: number;
+	let log: KeptLog;
+	let members: () => number;
+	const clients: HubConnection[] = [];
+
+	beforeEach(async () => {
+		log = new KeptLog();
+		const hub = createHub<AnyClient>()({ ...OPTIONS, log });
+		members = () => [...hub.lifetime].length;
+		server = createServer().map("/chat", hub);
+		({ port } = await server.listen(0, "127.0.0.1"));
+	});
+
+	afterEach(async () => {
+		await Promise.all(clients.splice(0).map((client) => client.stop()));
+		await server.close();
+	});
+
+	const tokenNow = (claims: Readonly<Record<string, unknown>> = {}): Promise<string> =>
+		tokenOf({ claims }, Date.now());
+
+	async function connect(
+		accessTokenFactory: () => string | Promise<string>,
+		skipNegotiation = false,
+	): Promise<HubConnection> {
+		const transport = HttpTransportType.WebSockets;
+		const client = new HubConnectionBuilder()
+			.withUrl(`http://127.0.0.1:${port}/chat`, { accessTokenFactory, transport, skipNegotiation })
+			.configureLogging(LogLevel.None)
+			.build();
+		clients.push(client);
+		await client.start();
+		return client;
+	}
+
+	for (const skipNegotiation of [false, true]) {
+		const how = skipNegotiation ? "without negotiate" : "negotiated";
+		it(`knows who a WebSocket's client is, ${how}`, async () => {
+			const token = await tokenNow({ roles: ["reader"] });
+			const client = await connect(() => token, skipNegotiation);
+			assert.deepEqual(await client.invoke("whoAmI"), { id: "ada", roles: ["reader"] });
+		});
+	}
+
+	it("reaches a user by the id in the token", async () => {
+		const [ada, bob] = [await tokenNow(), await tokenNow({ sub: "bob" })];
+		const [first, second] = [await connect(() => ada), await connect(() => bob)];
+		const told = new Promise((resolve) => second.on("told", resolve));
+		await first.invoke("tell", "bob", "hello");
+		assert.equal(await told, "hello");
+	});
+
+	it("lets only those call a method whom its authorize accepts", async () => {
+		const [admin, reader] = [await tokenNow({ roles: ["admin"] }), await tokenNow({ roles: ["reader"] })];
+		assert.equal(await (await connect(() => admin)).invoke("reset"), "done");
+		const failure = await failureOf((await connect(() => reader)).invoke("reset"));
+		assert.match(failure, /Failed to invoke 'reset' because user is unauthorized$/);
+	});
+
+	it("answers 401, without a body, to a missing and to an expired token", async () => {
+		const expired = await tokenNow({ exp: Date.now() / 1_000 - 60 });
+		for (const headers of [{}, { authorization: `Bearer ${expired}` }]) {
+			const { status, body } = await ask(port, "/chat/negotiate?negotiateVersion=1", { headers });
+			assert.deepEqual([status, body], [401, ""]);
+		}
+		await assert.rejects(
+			connect(() => expired),
+			/Unauthorized|401/,
+		);
+		assert.equal(members(), 0);
+	});
+
+	it("takes the token in the query of an upgrade, and of nothing else", async () => {
+		const query = `access_token=${await tokenNow()}`;
+		const raw = await RawClient.open(port, `/chat?${query}`);
+		await raw.handshake();
+		raw.invoke("1", "whoAmI");
+		assert.deepEqual(await raw.next(), { type: 3, invocationId: "1", result: { id: "ada" } });
+		raw.webSocket.terminate();
+		await until(() => members() === 0);
+		const negotiated = await ask(port, `/chat/negotiate?negotiateVersion=1&${query}`);
+		assert.equal(negotiated.status, 401);
+		for (const verb of ["GET", "POST", "DELETE"]) {
+			assert.equal((await ask(port, `/chat?id=x&${query}`, { method: verb })).status, 401, verb);
+		}
+	});
+
+	it("does not open a connection that another user negotiated", async () => {
+		const [ada, bob] = [await tokenNow(), await tokenNow({ sub: "bob" })];
+		const headers = { authorization: `Bearer ${ada}` };
+		const { body } = await ask(port, "/chat/negotiate?negotiateVersion=1", { headers });
+		const { connectionToken } = JSON.parse(body) as { connectionToken: string };
+		const socket = rawSocket(port);
+		socket.write(upgradeRequest(`/chat?id=${connectionToken}`, [`Authorization: Bearer ${bob}`]));
+		assert.match(await readAll(socket), /^HTTP\/1\.1 40[34] /);
+	});
+
+	it("has no token, and no part of one, in any line of its log", async () => {
+		const good = await tokenNow({ roles: ["reader"] });
+		const expired = await tokenNow({ exp: Date.now() / 1_000 - 60 });
+		const wrong = await tokenOf({ key: new TextEncoder().encode("x".repeat(40)) }, Date.now());
+		const client = await connect(() => good);
+		await failureOf(client.invoke("reset"));
+		await failureOf(client.invoke("nothing"));
+		const long = `${good}${"y".repeat(9_000)}`;
+		for (const token of [expired, wrong, long, `${good}.x`, "short.secret.token"]) {
+			await ask(port, "/chat/negotiate", { headers: { authorization: `Bearer ${token}` } });
+			const socket = rawSocket(port);
+			socket.write(upgradeRequest(`/chat?access_token=${token}`));
+			assert.match(await readAll(socket), /^HTTP\/1\.1 401 /);
+		}
+		await client.stop();
+		await until(() => members() === 0);
+		assert.ok(log.lines.length >= 10, `${log.lines.length} lines`);
+		const parts = [good, expired, wrong, long].flatMap((token) => token.split("."));
+		for (const line of log.lines) {
+			for (const part of [...parts, "short.secret.token", "access_token"])
+				assert.ok(!line.includes(part), line);
+		}
+	});
+});
