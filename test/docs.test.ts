@@ -7,6 +7,8 @@ import { createHub } from "../lib/index.js";
 
 const run = promisify(execFile);
 
+const PAGES = ["hubs.md", "metrics.md", "authentication.md", "load-balancers.md"];
+
 /** What examples without imports go on from. */
 const GIVEN = `import { createHub, createServer, HubException } from "trunkline";
 interface Client { received(user: string, text: string): void; confirm(text: string): boolean }
@@ -57,9 +59,8 @@ describe("docs", function () {
 	it("have examples that compile as they stand", async () => {
 		mkdirSync(folder, { recursive: true });
 		writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(TSCONFIG));
-		for (const page of ["hubs.md", "metrics.md"]) {
+		for (const page of PAGES) {
 			const examples = examplesOf(page);
-			assert.ok(examples.length > 0, page);
 			for (const [at, code] of examples.entries()) {
 				writeFileSync(join(folder, `${page.replace(".md", "")}-${at}.ts`), code);
 			}
@@ -92,14 +93,26 @@ describe("docs", function () {
 
 	it("have an entry in the contents for each section of the page on hubs", () => {
 		const text = textOf("hubs.md");
-		const sections = [...text.matchAll(/^## (.+)$/gm)].map(([, title = ""]) => {
-			return title
-				.toLowerCase()
-				.replace(/[^a-z ]/g, "")
-				.replaceAll(" ", "-");
-		});
+		const sections = [...text.matchAll(/^## (.+)$/gm)].map(([, title = ""]) => anchorOf(title));
 		const [, contents = ""] = /^Contents: ([\s\S]*?)\n\n/m.exec(text) ?? [];
 		const links = [...contents.matchAll(/\(#([a-z-]+)\)/g)].map(([, link]) => link);
 		assert.deepEqual(links, sections);
 	});
+
+	it("link to files and headings that exist", () => {
+		for (const page of PAGES) {
+			for (const [, file = "", heading] of textOf(page).matchAll(/\]\((?!https?:)([^)#]*)(?:#([^)]+))?\)/g)) {
+				const text = textOf(file || page);
+				const headings = [...text.matchAll(/^#+ (.+)$/gm)].map(([, title = ""]) => anchorOf(title));
+				if (heading !== undefined) assert.ok(headings.includes(heading), `${page}: ${file}#${heading}`);
+			}
+		}
+	});
 });
+
+function anchorOf(title: string): string {
+	return title
+		.toLowerCase()
+		.replaceAll(/[^\w\- ]/g, "")
+		.replaceAll(" ", "-");
+}
