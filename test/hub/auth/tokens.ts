@@ -3,7 +3,6 @@ import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { exportJWK, generateKeyPair, type JWK, type JWTPayload, SignJWT } from "jose";
 import type { ConnectionRequest } from "../../../lib/index.js";
-import { parseQuery } from "../../../lib/transports/client-address.js";
 
 export const SECRET = "a shared secret of more than 32 bytes, for tests";
 export const ISSUER = "https://issuer.test";
@@ -49,7 +48,7 @@ export function requestWith(
 	method = "POST",
 ): ConnectionRequest {
 	return {
-		...{ method, url, path: "/chat", query: parseQuery(url), headers },
+		...{ method, url, path: "/chat", query: new URL(url, "http://127.0.0.1").searchParams, headers },
 		...{ remoteAddress: "127.0.0.1", remotePort: 1, localAddress: "127.0.0.1", localPort: 2 },
 		...{ ip: "127.0.0.1", ips: [], protocol: "http", secure: false, host: "127.0.0.1" },
 	};
