@@ -81,7 +81,7 @@ export interface HubOptions {
 	readonly maxPendingClientResults?: number | undefined;
 	/** Tells what a call is about, for middleware that routes by it. @defaultValue nothing */
 	readonly route?: ((target: string, args: Arguments) => Route | undefined) | undefined;
-	/** Finds out who connects; throwing answers 401. @defaultValue everybody is anonymous */
+	/** Finds out who connects; throwing answers 401 (503 for the code `ERR_AUTHENTICATION_UNAVAILABLE`). @defaultValue everybody is anonymous */
 	readonly authenticate?:
 		| ((request: ConnectionRequest) => Promise<User | undefined> | User | undefined)
 		| undefined;

@@ -1,9 +1,10 @@
 import type { EventEmitter } from "node:events";
 import type { IncomingMessage } from "node:http";
-import { messageOf } from "../errors/index.js";
+import { messageOf, TrunklineError } from "../errors/index.js";
 import type { Admission } from "./admission.js";
 import type { ConnectionRequest, User } from "./connection.js";
 import type { Redirection, ResolvedEndpointOptions } from "./options.js";
+import type { Answer } from "./request/answer.js";
 import { describeRequest } from "./request/client-address.js";
 import { FORBIDDEN, Refusal, UNAUTHORIZED, UNAVAILABLE } from "./request/refusal.js";
 
@@ -57,19 +58,30 @@ export class Gatekeeper {
 
 	/** Who asks, once they are known and allowed to. */
 	async admit(request: ConnectionRequest): Promise<User | undefined> {
-		const { authenticate, authorize, log } = this.#options;
+		const { authenticate, authorize } = this.#options;
 		let user: User | undefined;
 		try {
 			user = await this.#inTime(authenticate(request));
 		} catch (error) {
 			if (error instanceof Refusal) throw error;
-			log.debug({ error: messageOf(error), ip: request.ip }, "A request was not authenticated.");
-			throw new Refusal(UNAUTHORIZED);
+			throw new Refusal(this.#refusalOf(error, request));
 		}
 		if (authorize && !(await this.#inTime(authorize(user, request)))) {
 			throw new Refusal(user === undefined ? UNAUTHORIZED : FORBIDDEN);
 		}
 		return user;
+	}
+
+	/** Who cannot be authenticated now may be somebody: 503, and not the 401 that makes a client ask for a new password. */
+	#refusalOf(error: unknown, { ip }: ConnectionRequest): Answer {
+		const { log } = this.#options;
+		const fields = { error: messageOf(error), ip };
+		if (error instanceof TrunklineError && error.code === "ERR_AUTHENTICATION_UNAVAILABLE") {
+			log.warn(fields, "A request could not be authenticated.");
+			return UNAVAILABLE;
+		}
+		log.debug(fields, "A request was not authenticated.");
+		return UNAUTHORIZED;
 	}
 
 	/** Where the application sends a client that negotiates; undefined: nowhere else. */

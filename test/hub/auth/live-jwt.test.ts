@@ -1,6 +1,13 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { inspect } from "node:util";
-import { HttpTransportType, type HubConnection, HubConnectionBuilder, LogLevel } from "@microsoft/signalr";
+import {
+	HttpTransportType,
+	type HubConnection,
+	HubConnectionBuilder,
+	type IHttpConnectionOptions,
+	LogLevel,
+} from "@microsoft/signalr";
 import {
 	type CreateHubOptions,
 	createHub,
@@ -13,7 +20,7 @@ import {
 } from "../../../lib/index.js";
 import { ask, rawSocket, readAll, upgradeRequest } from "../../transports/serve.js";
 import { type AnyClient, failureOf, RawClient, until } from "../live.js";
-import { AUDIENCE, ISSUER, SECRET, tokenOf } from "./tokens.js";
+import { AUDIENCE, ISSUER, issuerKey, SECRET, tokenOf } from "./tokens.js";
 
 /** Keeps all that is logged, at every level, as text. */
 class KeptLog implements Log {
@@ -34,6 +41,8 @@ function isAdmin({ user }: InvocationContext<AnyClient>): boolean {
 	const roles = user?.claims?.["roles"];
 	return Array.isArray(roles) && roles.includes("admin");
 }
+
+const TRANSPORTS = ["WebSockets", "ServerSentEvents", "LongPolling"] as const;
 
 const OPTIONS: CreateHubOptions<AnyClient> = {
 	authenticate: jwtAuthentication({ secret: SECRET, issuer: ISSUER, audience: AUDIENCE }),
@@ -69,11 +78,10 @@ describe("hub/auth/live-jwt", () => {
 
 	async function connect(
 		accessTokenFactory: () => string | Promise<string>,
-		skipNegotiation = false,
+		http: IHttpConnectionOptions = { transport: HttpTransportType.WebSockets },
 	): Promise<HubConnection> {
-		const transport = HttpTransportType.WebSockets;
 		const client = new HubConnectionBuilder()
-			.withUrl(`http://127.0.0.1:${port}/chat`, { accessTokenFactory, transport, skipNegotiation })
+			.withUrl(`http://127.0.0.1:${port}/chat`, { accessTokenFactory, ...http })
 			.configureLogging(LogLevel.None)
 			.build();
 		clients.push(client);
@@ -81,14 +89,19 @@ describe("hub/auth/live-jwt", () => {
 		return client;
 	}
 
-	for (const skipNegotiation of [false, true]) {
-		const how = skipNegotiation ? "without negotiate" : "negotiated";
-		it(`knows who a WebSocket's client is, ${how}`, async () => {
+	for (const transport of TRANSPORTS) {
+		it(`knows who a client of ${transport} is`, async () => {
 			const token = await tokenNow({ roles: ["reader"] });
-			const client = await connect(() => token, skipNegotiation);
+			const client = await connect(() => token, { transport: HttpTransportType[transport] });
 			assert.deepEqual(await client.invoke("whoAmI"), { id: "ada", roles: ["reader"] });
 		});
 	}
+
+	it("knows who a WebSocket's client is that does not negotiate", async () => {
+		const token = await tokenNow();
+		const http = { transport: HttpTransportType.WebSockets, skipNegotiation: true };
+		assert.deepEqual(await (await connect(() => token, http)).invoke("whoAmI"), { id: "ada" });
+	});
 
 	it("reaches a user by the id in the token", async () => {
 		const [ada, bob] = [await tokenNow(), await tokenNow({ sub: "bob" })];
@@ -118,7 +131,38 @@ describe("hub/auth/live-jwt", () => {
 		assert.equal(members(), 0);
 	});
 
-	it("takes the token in the query of an upgrade, and of nothing else", async () => {
+	it("answers 503 where the issuer's keys cannot be fetched", async () => {
+		const jwksUrl = "http://127.0.0.1:1/keys";
+		const authenticate = jwtAuthentication({ jwksUrl, issuer: ISSUER, audience: AUDIENCE });
+		const hub = createHub<AnyClient>()({ authenticate, log });
+		const other = createServer().map("/chat", hub);
+		const listening = await other.listen(0, "127.0.0.1");
+		const { privateKey } = await issuerKey("first");
+		const token = await tokenOf({ alg: "ES256", key: privateKey, kid: "first" });
+		const headers = { authorization: `Bearer ${token}` };
+		const { status } = await ask(listening.port, "/chat/negotiate", { headers });
+		await other.close();
+		assert.equal(status, 503);
+		assert.match(log.lines.join("\n"), /could not be authenticated/);
+	});
+
+	it("takes the token in the query of Server-Sent Events, where the header is missing as in a browser", async () => {
+		const token = await tokenNow();
+		const headers = { authorization: `Bearer ${token}` };
+		const { body } = await ask(port, "/chat/negotiate?negotiateVersion=1", { headers });
+		const { connectionToken } = JSON.parse(body) as { connectionToken: string };
+		const path = `/chat?id=${connectionToken}`;
+		const unknown = await ask(port, path, { method: "GET", headers: { accept: "text/event-stream" } });
+		assert.equal(unknown.status, 401);
+		const socket = rawSocket(port);
+		const lines = ["Host: 127.0.0.1", "Accept: text/event-stream", "", ""];
+		socket.write([`GET ${path}&access_token=${token} HTTP/1.1`, ...lines].join("\r\n"));
+		const [answer] = (await once(socket, "data")) as [Buffer];
+		socket.destroy();
+		assert.match(answer.toString(), /^HTTP\/1\.1 200 [\s\S]*text\/event-stream/);
+	});
+
+	it("takes the token in the query of an upgrade, and of no negotiate, poll, POST or DELETE", async () => {
 		const query = `access_token=${await tokenNow()}`;
 		const raw = await RawClient.open(port, `/chat?${query}`);
 		await raw.handshake();
@@ -147,9 +191,12 @@ describe("hub/auth/live-jwt", () => {
 		const good = await tokenNow({ roles: ["reader"] });
 		const expired = await tokenNow({ exp: Date.now() / 1_000 - 60 });
 		const wrong = await tokenOf({ key: new TextEncoder().encode("x".repeat(40)) }, Date.now());
-		const client = await connect(() => good);
-		await failureOf(client.invoke("reset"));
-		await failureOf(client.invoke("nothing"));
+		for (const transport of TRANSPORTS) {
+			const client = await connect(() => good, { transport: HttpTransportType[transport] });
+			await failureOf(client.invoke("reset"));
+			await failureOf(client.invoke("nothing"));
+			await client.stop();
+		}
 		const long = `${good}${"y".repeat(9_000)}`;
 		for (const token of [expired, wrong, long, `${good}.x`, "short.secret.token"]) {
 			await ask(port, "/chat/negotiate", { headers: { authorization: `Bearer ${token}` } });
@@ -157,7 +204,6 @@ describe("hub/auth/live-jwt", () => {
 			socket.write(upgradeRequest(`/chat?access_token=${token}`));
 			assert.match(await readAll(socket), /^HTTP\/1\.1 401 /);
 		}
-		await client.stop();
 		await until(() => members() === 0);
 		assert.ok(log.lines.length >= 10, `${log.lines.length} lines`);
 		const parts = [good, expired, wrong, long].flatMap((token) => token.split("."));
