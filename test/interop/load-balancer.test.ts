@@ -183,32 +183,40 @@ for (const name of ["haproxy", "nginx"] as const) {
 	});
 }
 
-describe("interop/load-balancer: a process that drains behind docs/haproxy.cfg", function () {
-	this.timeout(30_000);
-	let scene: Scene;
+for (const name of ["haproxy", "nginx"] as const) {
+	describe(`interop/load-balancer: a process that drains behind docs/${FILES[name]}`, function () {
+		this.timeout(30_000);
+		let scene: Scene;
 
-	before(async function () {
-		skipWithout.call(this, "haproxy");
-		scene = await Scene.open(configurationFile("haproxy", FILES.haproxy), true);
+		before(async function () {
+			skipWithout.call(this, name);
+			scene = await Scene.open(configurationFile(name, FILES[name]), true);
+		});
+
+		after(() => scene?.close());
+
+		function drain(): void {
+			const p1 = scene.hub("p1");
+			if (name === "haproxy") p1.drain();
+			else scene.balancer.reload(`server 127.0.0.1:${p1.port} max_fails=3 fail_timeout=5s;`, "");
+		}
+
+		it("keeps its clients on every transport, and gets nobody new", async () => {
+			const clients: BalancedClient[] = [];
+			for (const transport of TRANSPORTS) {
+				for (let nth = 0; nth < 2; nth++) clients.push(await scene.connect(transport));
+			}
+			const before = clients.map(({ connectionId }) => connectionId);
+			drain();
+			await scene.untilServers((servers) => servers.size === 1 && servers.has("p2"));
+			for (const client of clients) {
+				const { serverId, connectionId } = await client.where();
+				assert.equal(connectionId, before.shift());
+				assert.equal(serverId, client.negotiatedAt);
+			}
+			for (const transport of TRANSPORTS) {
+				assert.equal((await (await scene.connect(transport)).where()).serverId, "p2");
+			}
+		});
 	});
-
-	after(() => scene?.close());
-
-	it("keeps its clients on every transport, and gets nobody new", async () => {
-		const clients: BalancedClient[] = [];
-		for (const transport of TRANSPORTS) {
-			for (let nth = 0; nth < 2; nth++) clients.push(await scene.connect(transport));
-		}
-		const before = clients.map(({ connectionId }) => connectionId);
-		scene.hub("p1").drain();
-		await scene.untilServers((servers) => servers.size === 1 && servers.has("p2"));
-		for (const client of clients) {
-			const { serverId, connectionId } = await client.where();
-			assert.equal(connectionId, before.shift());
-			assert.equal(serverId, client.negotiatedAt);
-		}
-		for (const transport of TRANSPORTS) {
-			assert.equal((await (await scene.connect(transport)).where()).serverId, "p2");
-		}
-	});
-});
+}

@@ -67,6 +67,15 @@ export class Balancer {
 		return new Balancer(`http://127.0.0.1:${port}`, folder, child);
 	}
 
+	/** nginx: has it go on with a changed configuration. */
+	reload(from: string, to: string): void {
+		const file = join(this.#folder, "configuration");
+		const text = readFileSync(file, "utf8");
+		assert.ok(text.includes(from), `the configuration has no ${from}`);
+		writeFileSync(file, text.replace(from, to));
+		this.#process.kill("SIGHUP");
+	}
+
 	/** @throws where it has ended by itself: its configuration is wrong, or its port was taken */
 	checkAlive(): void {
 		assert.equal(this.#process.exitCode, null, this.log);

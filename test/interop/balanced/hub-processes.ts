@@ -24,7 +24,11 @@ export class HubProcess {
 			env: { PATH, NODE_V8_COVERAGE, SERVER_ID: serverId, TOKEN_SECRET: tokenSecret },
 			stdio: ["ignore", "inherit", "inherit", "ipc"],
 		});
-		const [{ port }] = (await once(child, "message")) as [{ port: number }];
+		const failed = once(child, "exit").then(([code]) => {
+			throw new Error(`The hub's process ended with ${code} before it listened.`);
+		});
+		const listening = once(child, "message") as Promise<[{ port: number }]>;
+		const [{ port }] = await Promise.race([listening, failed]);
 		return new HubProcess(serverId, port, child);
 	}
 
