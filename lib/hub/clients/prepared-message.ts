@@ -12,7 +12,9 @@ const EVENT: Delivery = { kind: "event" };
 export class PreparedMessage {
 	readonly message: HubMessage;
 	readonly delivery: Delivery;
-	readonly #encoded = new Map<string, Encoded>();
+	/** Most messages are written for one protocol only. */
+	#first: Encoded | undefined;
+	#others: Map<string, Encoded> | undefined;
 
 	constructor(message: HubMessage, delivery: Delivery = EVENT) {
 		this.message = message;
@@ -24,23 +26,35 @@ export class PreparedMessage {
 	 * @throws TrunklineError ERR_SERIALIZATION for a value that cannot be written; the same each time.
 	 */
 	bytesFor(protocol: HubProtocol): Buffer {
-		let encoded = this.#encoded.get(protocol.name);
+		const encoded = this.#encodedFor(protocol);
+		if (encoded.bytes) return encoded.bytes;
+		throw encoded.thrown;
+	}
+
+	#encodedFor(protocol: HubProtocol): Encoded {
+		this.#first ??= encode(protocol, this.message);
+		if (this.#first.protocol === protocol.name) return this.#first;
+		this.#others ??= new Map();
+		let encoded = this.#others.get(protocol.name);
 		if (!encoded) {
 			encoded = encode(protocol, this.message);
-			this.#encoded.set(protocol.name, encoded);
+			this.#others.set(protocol.name, encoded);
 		}
-		if ("bytes" in encoded) return encoded.bytes;
-		throw encoded.thrown;
+		return encoded;
 	}
 }
 
 /** Bytes, or why there are none: a value that cannot be written is not tried again for each of many clients. */
-type Encoded = { readonly bytes: Buffer } | { readonly thrown: unknown };
+interface Encoded {
+	readonly protocol: string;
+	readonly bytes: Buffer | undefined;
+	readonly thrown: unknown;
+}
 
 function encode(protocol: HubProtocol, message: HubMessage): Encoded {
 	try {
-		return { bytes: protocol.write(message) };
+		return { protocol: protocol.name, bytes: protocol.write(message), thrown: undefined };
 	} catch (thrown) {
-		return { thrown };
+		return { protocol: protocol.name, bytes: undefined, thrown };
 	}
 }

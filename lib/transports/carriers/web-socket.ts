@@ -39,25 +39,26 @@ function frameHeader(format: PayloadFormat, length: number, spare: number): { fr
 	return { frame, size };
 }
 
-/** Bytes of one format on their way out, in order. */
-interface Run {
-	readonly format: PayloadFormat;
-	readonly chunks: Buffer[];
-	bytes: number;
-}
-
-/** Writes `run` as one WebSocket frame. */
-function writeFrame(socket: Duplex, run: Run): void {
-	const isJoined = run.bytes <= JOIN_BYTES;
-	const { frame, size } = frameHeader(run.format, run.bytes, isJoined ? run.bytes : 0);
-	if (!isJoined) {
+/** Writes `chunks`, `length` bytes in all, as one WebSocket frame. */
+function writeFrame(socket: Duplex, format: PayloadFormat, { chunks, length }: Gathered): void {
+	const isJoined = length <= JOIN_BYTES;
+	const { frame, size } = frameHeader(format, length, isJoined ? length : 0);
+	if (isJoined) {
+		let at = size;
+		for (const chunk of chunks) at += chunk.copy(frame, at);
 		socket.write(frame);
-		for (const chunk of run.chunks) socket.write(chunk);
 		return;
 	}
-	let at = size;
-	for (const chunk of run.chunks) at += chunk.copy(frame, at);
+	socket.cork();
 	socket.write(frame);
+	for (const chunk of chunks) socket.write(chunk);
+	socket.uncork();
+}
+
+/** Bytes on their way out, in order. */
+interface Gathered {
+	readonly chunks: readonly Buffer[];
+	readonly length: number;
 }
 
 /**
@@ -71,7 +72,9 @@ export class WebSocketConnection extends CarrierConnection implements Flushable 
 	readonly isReconnectable: boolean;
 	#webSocket: WebSocket;
 	#socket: Duplex;
-	#runs: Run[] = [];
+	/** What waits for the end of the turn, and its one format. */
+	#chunks: Buffer[] = [];
+	#format: PayloadFormat = "Text";
 	#gathered = 0;
 	#isFlushDue = false;
 	#isReconnectEnabled = false;
@@ -122,13 +125,11 @@ export class WebSocketConnection extends CarrierConnection implements Flushable 
 			this.dropSlowClient();
 			return;
 		}
-		const last = this.#runs.at(-1);
-		if (last?.format === format) {
-			last.chunks.push(bytes);
-			last.bytes += bytes.length;
-		} else {
-			this.#runs.push({ format, chunks: [bytes], bytes: bytes.length });
+		if (format !== this.#format) {
+			this.#write();
+			this.#format = format;
 		}
+		this.#chunks.push(bytes);
 		this.#gathered += bytes.length;
 		if (this.#gathered >= GATHER_BYTES) this.#write();
 		else this.#askForFlush();
@@ -170,7 +171,7 @@ export class WebSocketConnection extends CarrierConnection implements Flushable 
 	}
 
 	protected drop(): void {
-		this.#runs = [];
+		this.#chunks = [];
 		this.#gathered = 0;
 	}
 
@@ -187,16 +188,14 @@ export class WebSocketConnection extends CarrierConnection implements Flushable 
 		flushAtEndOfTurn(this);
 	}
 
-	/** Writes what the turn gathered so far, one frame per run of one format. */
+	/** Writes what the turn gathered so far, as one frame. */
 	#write(): void {
-		const runs = this.#runs;
-		if (runs.length === 0) return;
-		this.#runs = [];
+		if (this.#gathered === 0) return;
+		const gathered = { chunks: this.#chunks, length: this.#gathered };
+		this.#chunks = [];
 		this.#gathered = 0;
 		if (this.#webSocket.readyState !== WebSocket.OPEN) return;
-		this.#socket.cork();
-		for (const run of runs) writeFrame(this.#socket, run);
-		this.#socket.uncork();
+		writeFrame(this.#socket, this.#format, gathered);
 		this.drained();
 	}
 
