@@ -1,0 +1,46 @@
+import { Scene } from "../scene.js";
+import type { Combination, Subject } from "../subject.js";
+import { addressingContract } from "./addressing.js";
+import { clientResultsContract } from "./client-results.js";
+import { downloadsContract } from "./downloads.js";
+import { errorsContract } from "./errors.js";
+import { invokingContract } from "./invoking.js";
+import { lifetimeContract } from "./lifetime.js";
+import { uploadsContract } from "./uploads.js";
+
+/** What holds over every combination of transport and protocol. */
+const EVERYWHERE = [
+	invokingContract,
+	errorsContract,
+	downloadsContract,
+	uploadsContract,
+	clientResultsContract,
+	addressingContract,
+	lifetimeContract,
+];
+
+/** Declares the whole suite for one subject. Call it at the top level of a test file. */
+export function hubContract(subject: Subject): void {
+	describe(`reference: ${subject.name}`, function () {
+		this.timeout(10_000);
+		before(() => subject.open());
+		after(() => subject.close());
+		for (const combination of subject.combinations) {
+			const { transport, protocol } = combination;
+			describe(`${transport}, ${protocol}`, () => inScene(subject, combination, EVERYWHERE));
+		}
+	});
+}
+
+function inScene(
+	subject: Subject,
+	combination: Combination,
+	contracts: readonly ((scene: () => Scene) => void)[],
+): void {
+	let scene: Scene;
+	beforeEach(() => {
+		scene = new Scene(subject, combination);
+	});
+	afterEach(() => scene.leave());
+	for (const contract of contracts) contract(() => scene);
+}

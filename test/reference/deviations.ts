@@ -1,0 +1,25 @@
+/** A difference that we want: what each of the two does, and why ours is another. */
+export interface Deviation {
+	readonly aspNet: string;
+	readonly ours: string;
+	readonly why: string;
+}
+
+/**
+ * Where our hub differs from ASP.NET Core 10.0 on purpose, as far as the contract suite sees it. Everything else that the
+ * suite looks at is the same.
+ */
+export const DEVIATIONS = {
+	"member of several groups": {
+		aspNet: "sends a message for several groups to each member once per group",
+		ours: "sends it once",
+		why: "nobody wants it twice",
+	},
+	"unknown message type": {
+		aspNet: "handles nothing of that connection any more",
+		ours: "ignores the message and goes on",
+		why: "the protocol says so; theirs is a fault (dotnet/aspnetcore 69285)",
+	},
+} as const satisfies Readonly<Record<string, Deviation>>;
+
+export type DeviationName = keyof typeof DEVIATIONS;

@@ -1,0 +1,77 @@
+import {
+	type ConnectionContext,
+	createHub,
+	createServer,
+	type Hub,
+	HubException,
+	type HubOptions,
+} from "../../../lib/index.js";
+import { Journal } from "./journal.js";
+import { addressingMethods, askingMethods, journalMethods, plainMethods, secret } from "./methods.js";
+import { downloads, uploads } from "./streams.js";
+
+/** The hubs by path, with what sets them apart; the same as in C#. */
+const HUBS: Readonly<Record<string, HubOptions>> = {
+	"/hub": {},
+	"/detailed": { detailedErrors: true },
+	"/parallel": { maximumParallelInvocations: 2 },
+	"/hasty": {
+		handshakeTimeoutMs: 300,
+		keepAliveIntervalMs: 300,
+		clientTimeoutMs: 600,
+		longPollTimeoutMs: 300,
+	},
+	"/websockets": { transports: ["WebSockets"] },
+	"/stateful": { allowStatefulReconnects: true },
+};
+
+/** A running server that the contract suite can talk to. */
+export interface RunningHub {
+	readonly url: string;
+	close(): Promise<void>;
+}
+
+/** Starts the twin of the C# hub on our library, on a free port of 127.0.0.1. */
+export async function startReferenceHub(): Promise<RunningHub> {
+	const server = createServer();
+	const journal = new Journal();
+	for (const [path, options] of Object.entries(HUBS)) server.map(path, hubOf(journal, options));
+	const { url } = await server.listen(0, "127.0.0.1");
+	return { url, close: () => server.close() };
+}
+
+function hubOf(journal: Journal, options: HubOptions): Hub {
+	const hub = createHub()({
+		...options,
+		authenticate: ({ headers }) => {
+			const id = headers["x-user"];
+			return typeof id === "string" ? { id } : undefined;
+		},
+		methods: {
+			...plainMethods,
+			...journalMethods(journal),
+			...downloads(journal),
+			...uploads(journal),
+			...askingMethods,
+			...addressingMethods,
+		},
+	});
+	hub.on("connected", (ctx) => connected(journal, ctx));
+	hub.on("disconnected", ({ connectionId }, { error }) =>
+		journal.note(connectionId, `disconnected: ${error?.message ?? "in order"}`),
+	);
+	return hub;
+}
+
+async function connected(journal: Journal, ctx: ConnectionContext): Promise<void> {
+	const { query } = ctx.connection.request;
+	journal.note(ctx.connectionId, "connected");
+	const scope = query.get("scope");
+	if (scope !== null) journal.note(scope, ctx.connectionId);
+	if (query.has("welcome")) await ctx.clients.caller.send("said", "welcome");
+	const gate = query.get("gate");
+	if (gate !== null) await journal.gate(gate).promise;
+	const refusal = query.get("refuse");
+	if (refusal !== null) throw new HubException(refusal);
+	if (query.has("break")) throw secret();
+}
