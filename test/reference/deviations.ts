@@ -20,6 +20,11 @@ export const DEVIATIONS = {
 		ours: "ignores the message and goes on",
 		why: "the protocol says so; theirs is a fault (dotnet/aspnetcore 69285)",
 	},
+	"types of upload items": {
+		aspNet: "ends a call whose upload has an item of another type than the method's parameter",
+		ours: "hands the method every item; types do not exist at run time",
+		why: "a method that needs it checks its items",
+	},
 } as const satisfies Readonly<Record<string, Deviation>>;
 
 export type DeviationName = keyof typeof DEVIATIONS;

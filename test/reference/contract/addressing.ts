@@ -33,7 +33,7 @@ export function addressingContract(scene: () => Scene): void {
 				scene().connect({ user: bob }),
 			]);
 			for (const { connection } of [a, b, c]) await connection.invoke("Join", left);
-			for (const { connection } of [c, d]) await connection.invoke("Join", right);
+			await d.connection.invoke("Join", right);
 			await hears(
 				a,
 				[a, b, c, d],
@@ -48,7 +48,7 @@ export function addressingContract(scene: () => Scene): void {
 					["groups", [left, right], [a, b, c, d]],
 					["groupExcept", [left, b.id], [a, c]],
 					["othersInGroup", [left], [b, c]],
-					["othersInGroup", [right], [c, d]],
+					["othersInGroup", [right], [d]],
 					["user", [ada], [a, b]],
 					["users", [ada, bob], [a, b, c, d]],
 					["client", ["nobody"], []],

@@ -1,5 +1,10 @@
 import { Scene } from "../scene.js";
 import type { Combination, Subject } from "../subject.js";
+import { dispatchContract } from "../wire/dispatch.js";
+import { framingContract } from "../wire/framing.js";
+import { handshakeContract } from "../wire/handshake.js";
+import { keepAliveContract } from "../wire/keep-alive.js";
+import { messagesContract } from "../wire/messages.js";
 import { addressingContract } from "./addressing.js";
 import { clientResultsContract } from "./client-results.js";
 import { downloadsContract } from "./downloads.js";
@@ -19,6 +24,9 @@ const EVERYWHERE = [
 	lifetimeContract,
 ];
 
+/** What holds for a plain WebSocket that speaks json. */
+const BY_HAND = [handshakeContract, framingContract, messagesContract, dispatchContract, keepAliveContract];
+
 /** Declares the whole suite for one subject. Call it at the top level of a test file. */
 export function hubContract(subject: Subject): void {
 	describe(`reference: ${subject.name}`, function () {
@@ -29,6 +37,7 @@ export function hubContract(subject: Subject): void {
 			const { transport, protocol } = combination;
 			describe(`${transport}, ${protocol}`, () => inScene(subject, combination, EVERYWHERE));
 		}
+		describe("by hand", () => inScene(subject, { transport: "WebSockets", protocol: "json" }, BY_HAND));
 	});
 }
 

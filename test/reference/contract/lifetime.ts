@@ -47,9 +47,13 @@ export function lifetimeContract(scene: () => Scene): void {
 				const closed = new Promise<string | undefined>((resolve) =>
 					connection.onclose((error) => resolve(error?.message)),
 				);
-				await connection.start();
+				// A client that reads of its end together with the handshake's answer never counts as started.
+				const ended = connection.start().then(
+					() => closed,
+					(error: Error) => error.message,
+				);
 				assert.equal(
-					await closed,
+					await ended,
 					`Server returned an error on close: Connection closed with an error.${text}`,
 				);
 				const [id = ""] = await scene().reached(scope, 1);
@@ -82,19 +86,6 @@ export function lifetimeContract(scene: () => Scene): void {
 			await client.connection.start();
 			assert.equal(await client.connection.invoke("Add", 1, 2), 3);
 			assert.notEqual(client.connection.connectionId, client.id);
-		});
-
-		it("goes on for a client that pings, and pings it", async () => {
-			const client = await scene().connect({ path: "/hasty" });
-			client.connection.keepAliveIntervalInMilliseconds = 100;
-			client.connection.serverTimeoutInMilliseconds = 2_500;
-			const gate = scene().unique();
-			const held = client.connection.invoke("Hold", gate);
-			await scene().reached(gate, 1);
-			// The hub looks at its clients each second: past its limit of 0.6 s.
-			await new Promise((resolve) => setTimeout(resolve, 1_700));
-			await scene().release(gate);
-			assert.equal(await held, gate);
 		});
 	});
 }
