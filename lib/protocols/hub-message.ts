@@ -183,7 +183,7 @@ function readCall(
 	fields: MessageFields,
 ): Pick<InvocationMessage, "target" | "arguments" | "streamIds" | "headers"> {
 	const target = optionalText(fields, "target");
-	if (!target) throw protocolError('An invocation needs a "target".');
+	if (target === undefined) throw protocolError('An invocation needs a "target".');
 	const values = fields.arguments;
 	if (!Array.isArray(values)) throw protocolError('An invocation needs "arguments" that are an array.');
 	return { target, arguments: Arguments.of(values), ...readStreamIds(fields), ...readHeaders(fields) };

@@ -91,7 +91,8 @@ function commonFields([type, headers, invocationId]: readonly unknown[]): Messag
 }
 
 function callFields(items: readonly unknown[]): MessageFields {
-	return { ...commonFields(items), target: items[3], arguments: items[4], streamIds: items[5] };
+	// Unlike ASP.NET Core's json, its messagepack takes an empty target for none.
+	return { ...commonFields(items), target: items[3] || undefined, arguments: items[4], streamIds: items[5] };
 }
 
 const ResultKind = { Error: 1, Void: 2, Value: 3 } as const;

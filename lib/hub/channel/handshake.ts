@@ -29,7 +29,7 @@ export function refusalOf(
 ): string | undefined {
 	if (!protocol) return `The protocol '${request.protocol}' is not supported.`;
 	if (request.version > STATEFUL_VERSION) {
-		return `The server does not support version ${request.version} of the '${protocol.name}' protocol.`;
+		return `The server does not support version ${request.version} of the '${request.protocol}' protocol.`;
 	}
 	if (formats.includes(protocol.transferFormat)) return undefined;
 	return `Cannot use the '${protocol.name}' protocol on the current transport. The transport does not support 'Binary' transfer format.`;

@@ -63,6 +63,7 @@ describe("hub/channel/message-channel: handshake", () => {
 			['{"protocol":"nope","version":1}', "The protocol 'nope' is not supported."],
 			['{"protocol":"__proto__","version":1}', "The protocol '__proto__' is not supported."],
 			['{"protocol":"json","version":3}', "The server does not support version 3 of the 'json' protocol."],
+			['{"protocol":"JSON","version":3}', "The server does not support version 3 of the 'JSON' protocol."],
 			['{"protocol":"json"}', broken],
 			['{"version":1}', broken],
 			["nonsense", broken],
