@@ -25,6 +25,21 @@ export const DEVIATIONS = {
 		ours: "hands the method every item; types do not exist at run time",
 		why: "a method that needs it checks its items",
 	},
+	"arguments that are not UTF-8": {
+		aspNet: "hands the method U+FFFD, or refuses the call, by the parameter's type",
+		ours: "ends the connection, as for anything else that is no JSON",
+		why: "no client sends it by accident, and nobody should work with broken text",
+	},
+	"cancel after a refused second stream": {
+		aspNet: "forgets how to cancel a stream once a second one with its invocationId was refused",
+		ours: "cancels it",
+		why: "theirs is a fault",
+	},
+	"answer without a result": {
+		aspNet: "fails a client result whose Completion has neither result nor error, with an empty exception",
+		ours: "gives the method undefined",
+		why: "JavaScript has a value for it; stock clients send an error instead",
+	},
 } as const satisfies Readonly<Record<string, Deviation>>;
 
 export type DeviationName = keyof typeof DEVIATIONS;

@@ -48,7 +48,7 @@ export function invokingContract(scene: () => Scene): void {
 		it("lets nobody reach what is no hub method", async () => {
 			const { connection } = await scene().connect();
 			const names = ["ToString", "GetType", "Equals", "Dispose", "OnConnectedAsync", "OnDisconnectedAsync"];
-			names.push("Protected", "constructor", "__proto__", "hasOwnProperty", "onConnected", "toString", "");
+			names.push("Protected", "constructor", "__proto__", "hasOwnProperty", "onConnected", "toString");
 			for (const name of names) {
 				const expected = `Failed to invoke '${name}' due to an error on the server. HubException: Method does not exist.`;
 				assert.equal(await failureOf(connection.invoke(name)), expected);

@@ -94,6 +94,7 @@ export function dispatchContract(scene: () => Scene): void {
 			const error = "Invocation ID 'stream' is already in use.";
 			assert.deepEqual(await raw.next(), { type: 3, invocationId: "stream", error });
 			assert.deepEqual(await scene().reached(scope, 0), []);
+			if (!scene().subject.deviates("cancel after a refused second stream")) return;
 			raw.send({ type: 5, invocationId: "stream" });
 			assert.deepEqual(await raw.next(), { type: 3, invocationId: "stream" });
 			assert.deepEqual(await scene().reached(scope, 1), ["stream over"]);
@@ -162,11 +163,14 @@ export function dispatchContract(scene: () => Scene): void {
 	describe("client results by hand", () => {
 		it("have ids of the hub, and take every kind of Completion", async () => {
 			const raw = await scene().raw();
+			const empty = scene().subject.deviates("answer without a result")
+				? "result undefined"
+				: "error Exception of type 'Microsoft.AspNetCore.SignalR.HubException' was thrown.";
 			const table: [answer: object, outcome: string][] = [
 				[{ result: { a: [1] } }, 'result {"a":[1]}'],
 				[{ result: null }, "result null"],
 				[{ error: "no" }, "error no"],
-				[{}, "result null"],
+				[{}, empty],
 			];
 			for (const [answer, outcome] of table) {
 				raw.invoke("1", "AskCaller", "question", { x: 1 });

@@ -10,7 +10,7 @@ const REFUSED: readonly (readonly [request: object | string, error: string])[] =
 	[{ protocol: "nope", version: 1 }, "The protocol 'nope' is not supported."],
 	[{ protocol: "", version: 1 }, "The protocol '' is not supported."],
 	[{ protocol: "json", version: 3 }, "The server does not support version 3 of the 'json' protocol."],
-	[{ protocol: "JSON", version: 99 }, "The server does not support version 99 of the 'json' protocol."],
+	[{ protocol: "JSON", version: 99 }, "The server does not support version 99 of the 'JSON' protocol."],
 	[{ protocol: "json" }, FAILED],
 	[{ version: 1 }, FAILED],
 	[{ protocol: 1, version: 1 }, FAILED],

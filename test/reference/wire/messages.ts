@@ -67,7 +67,7 @@ const CALLS: readonly (object | string)[] = [
 	{ ...ADD, headers: { "x-trace": "1", "": "" } },
 	{ ...ADD, headers: {} },
 	{ ...ADD, streamIds: [] },
-	{ ...ADD, more: { is: ["ignored"] }, result: 1, item: 2, error: "x" },
+	{ ...ADD, more: { is: ["ignored"] }, result: 1, error: "x" },
 	'{"type":1,"invocationId":"1","target":"Nope","target":"Add","arguments":[1,2]}',
 ];
 
@@ -82,16 +82,21 @@ export function messagesContract(scene: () => Scene): void {
 			});
 		}
 
-		it("end the connection where they are not UTF-8", async () => {
-			const raw = await scene().raw();
-			raw.webSocket.send(
-				Buffer.concat([
-					Buffer.from('{"type":1,"target":"Echo","arguments":["'),
-					Buffer.from([0xff, 0xfe]),
-					Buffer.from('"]}\u001e'),
-				]),
-			);
-			assert.deepEqual(await raw.last(), { said: [CLOSED], code: "1000 " });
+		it("end the connection where they are not UTF-8, wherever that is", async () => {
+			const parts = ['{"type":1,"invocationId":"1","target":"', '","arguments":["', '"]}\u001e'];
+			for (const [target, text] of [
+				[Buffer.from([0xff]), Buffer.alloc(0)],
+				[Buffer.from("Echo"), Buffer.from([0xff])],
+			] as const) {
+				const raw = await scene().raw();
+				const [head = "", middle = "", tail = ""] = parts;
+				raw.webSocket.send(
+					Buffer.concat([Buffer.from(head), target, Buffer.from(middle), text, Buffer.from(tail)]),
+				);
+				if (text.length > 0 && !scene().subject.deviates("arguments that are not UTF-8"))
+					assert.deepEqual(await raw.next(), { type: 3, invocationId: "1", result: "\ufffd" });
+				else assert.deepEqual(await raw.last(), { said: [CLOSED], code: "1000 " });
+			}
 		});
 
 		it("tell details of it where the hub allows it", async () => {
@@ -119,7 +124,7 @@ export function messagesContract(scene: () => Scene): void {
 
 		it("of an unknown type are ignored", async () => {
 			const raw = await scene().raw();
-			raw.send({ type: 99, invocationId: 5, target: {} }, { type: 0 }, { type: -1 }, ADD);
+			raw.send({ type: 99, more: {} }, { type: 0 }, { type: -1 }, ADD);
 			if (!scene().subject.deviates("unknown message type")) {
 				await scene().meanwhile();
 				assert.deepEqual(raw.records, []);
@@ -136,6 +141,13 @@ export function messagesContract(scene: () => Scene): void {
 			}
 			raw.send({ ...ADD, invocationId: "last" });
 			assert.deepEqual(await raw.next(), { ...THREE, invocationId: "last" });
+		});
+
+		it("may name no method at all", async () => {
+			const raw = await scene().raw();
+			raw.invoke("1", "");
+			const error = "Failed to invoke '' due to an error on the server. HubException: Method does not exist.";
+			assert.deepEqual(await raw.next(), { type: 3, invocationId: "1", error });
 		});
 
 		it("may use an invocationId again, and any text for it", async () => {
