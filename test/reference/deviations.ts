@@ -40,6 +40,11 @@ export const DEVIATIONS = {
 		ours: "gives the method undefined",
 		why: "JavaScript has a value for it; stock clients send an error instead",
 	},
+	"requests of another user": {
+		aspNet: "takes them, with a warning in its log",
+		ours: "answers 403",
+		why: "who finds a connection token cannot use it without the user's credentials",
+	},
 } as const satisfies Readonly<Record<string, Deviation>>;
 
 export type DeviationName = keyof typeof DEVIATIONS;

@@ -8,6 +8,8 @@ builder.Logging.ClearProviders();
 builder.WebHost.UseUrls("http://127.0.0.1:0");
 builder.Services.AddSingleton<Journal>();
 builder.Services.AddSingleton<IUserIdProvider, HeaderUser>();
+// For all hubs: it cannot be set for one.
+builder.Services.AddConnections(options => options.DisconnectTimeout = TimeSpan.FromSeconds(3));
 builder.Services.AddSignalR()
     .AddHubOptions<DetailedHub>(options => options.EnableDetailedErrors = true)
     .AddHubOptions<ParallelHub>(options => options.MaximumParallelInvocationsPerClient = 2)

@@ -4,7 +4,12 @@ import { dispatchContract } from "../wire/dispatch.js";
 import { framingContract } from "../wire/framing.js";
 import { handshakeContract } from "../wire/handshake.js";
 import { keepAliveContract } from "../wire/keep-alive.js";
+import { longPollingContract } from "../wire/long-polling.js";
 import { messagesContract } from "../wire/messages.js";
+import { negotiateContract } from "../wire/negotiate.js";
+import { requestsContract } from "../wire/requests.js";
+import { serverSentEventsContract } from "../wire/server-sent-events.js";
+import { statefulReconnectContract } from "../wire/stateful-reconnect.js";
 import { addressingContract } from "./addressing.js";
 import { clientResultsContract } from "./client-results.js";
 import { downloadsContract } from "./downloads.js";
@@ -24,8 +29,19 @@ const EVERYWHERE = [
 	lifetimeContract,
 ];
 
-/** What holds for a plain WebSocket that speaks json. */
-const BY_HAND = [handshakeContract, framingContract, messagesContract, dispatchContract, keepAliveContract];
+/** What holds for requests and sockets that speak json by hand. */
+const BY_HAND = [
+	negotiateContract,
+	requestsContract,
+	handshakeContract,
+	framingContract,
+	messagesContract,
+	dispatchContract,
+	keepAliveContract,
+	serverSentEventsContract,
+	longPollingContract,
+	statefulReconnectContract,
+];
 
 /** Declares the whole suite for one subject. Call it at the top level of a test file. */
 export function hubContract(subject: Subject): void {

@@ -20,6 +20,7 @@ const HUBS: Readonly<Record<string, HubOptions>> = {
 		keepAliveIntervalMs: 300,
 		clientTimeoutMs: 600,
 		longPollTimeoutMs: 300,
+		disconnectTimeoutMs: 600,
 	},
 	"/websockets": { transports: ["WebSockets"] },
 	"/stateful": { allowStatefulReconnects: true },
