@@ -70,6 +70,14 @@ export function prepareBench() {
 	});
 }
 
+/** Installs and builds what the tests need, without building anew what is there. */
+export function prepareReference() {
+	return locked(async () => {
+		await install();
+		await build(["test"]);
+	});
+}
+
 /** Installs what is missing and builds everything anew, tests included. */
 export function prepareTests() {
 	return locked(async () => {

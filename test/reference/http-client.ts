@@ -86,8 +86,8 @@ export class EventStream {
 		response.on("close", () => ended.resolve());
 	}
 
-	static async open(url: string): Promise<EventStream> {
-		const sent = request(url, { headers: { Accept: "text/event-stream" }, agent: false });
+	static async open(url: string, accept = "text/event-stream"): Promise<EventStream> {
+		const sent = request(url, { headers: { Accept: accept }, agent: false });
 		return new EventStream(sent, await responseTo(sent));
 	}
 

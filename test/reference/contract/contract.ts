@@ -5,6 +5,7 @@ import { framingContract } from "../wire/framing.js";
 import { handshakeContract } from "../wire/handshake.js";
 import { keepAliveContract } from "../wire/keep-alive.js";
 import { longPollingContract } from "../wire/long-polling.js";
+import { messagePackContract } from "../wire/messagepack.js";
 import { messagesContract } from "../wire/messages.js";
 import { negotiateContract } from "../wire/negotiate.js";
 import { requestsContract } from "../wire/requests.js";
@@ -53,7 +54,9 @@ export function hubContract(subject: Subject): void {
 			const { transport, protocol } = combination;
 			describe(`${transport}, ${protocol}`, () => inScene(subject, combination, EVERYWHERE));
 		}
-		describe("by hand", () => inScene(subject, { transport: "WebSockets", protocol: "json" }, BY_HAND));
+		const speaksMessagePack = subject.combinations.some(({ protocol }) => protocol === "messagepack");
+		const byHand = speaksMessagePack ? [...BY_HAND, messagePackContract] : BY_HAND;
+		describe("by hand", () => inScene(subject, { transport: "WebSockets", protocol: "json" }, byHand));
 	});
 }
 

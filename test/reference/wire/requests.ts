@@ -20,7 +20,8 @@ export function requestsContract(scene: () => Scene): void {
 		const refused = async (url: string, options: Options, expected: [number, string]): Promise<void> => {
 			const answer = await ask(url, options);
 			assert.deepEqual([answer.status, answer.text], expected, `${options?.method ?? "GET"} ${url}`);
-			if (expected[1] !== "") assert.match(answer.headers["content-type"] ?? "", /^text\/plain/);
+			if (expected[1] !== "" && options?.headers !== UPGRADE)
+				assert.match(answer.headers["content-type"] ?? "", /^text\/plain/);
 		};
 
 		it("without an id are refused", async () => {
@@ -42,6 +43,14 @@ export function requestsContract(scene: () => Scene): void {
 					{ method: "DELETE" },
 				])
 					await refused(`${hub()}?id=${id}`, options, expected);
+			}
+		});
+
+		it("for a WebSocket without an id open one that nobody negotiated", async () => {
+			for (const path of ["/hub", "/hub?id=", "/hub?more=1"]) {
+				const raw = await scene().raw(path);
+				raw.invoke("1", "Add", 1, 2);
+				assert.deepEqual(await raw.next(), { type: 3, invocationId: "1", result: 3 });
 			}
 		});
 

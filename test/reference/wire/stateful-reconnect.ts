@@ -61,8 +61,11 @@ export function statefulReconnectContract(scene: () => Scene): void {
 			await raw.next();
 			raw.send({ type: 8, sequenceId: 1 }, call("2"));
 			assert.deepEqual(await raw.next(), answer("2"));
-			raw.send({ type: 8, sequenceId: 2 }, { type: 4, invocationId: "", target: "", arguments: [] });
-			await raw.closed;
+			raw.send({ type: 8, sequenceId: 2 }, { type: 6 });
+			await cut(raw);
+			const again = await scene().socket(path);
+			again.send({ type: 9, sequenceId: 3 }, call("3"));
+			assert.deepEqual(await again.take(2), [{ type: 9, sequenceId: 3 }, answer("3")]);
 		});
 
 		it("keeps what it sends while the client is away, and runs methods on", async () => {
