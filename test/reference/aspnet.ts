@@ -42,6 +42,10 @@ export class AspNetSubject implements Subject {
 		clearTimeout(patience);
 	}
 
+	another(): Subject {
+		return new AspNetSubject(this.#program);
+	}
+
 	deviates(): boolean {
 		return false;
 	}

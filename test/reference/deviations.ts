@@ -45,6 +45,16 @@ export const DEVIATIONS = {
 		ours: "answers 403",
 		why: "who finds a connection token cannot use it without the user's credentials",
 	},
+	"id of two uploads": {
+		aspNet: "lets the second upload take the id over; the first waits for ever",
+		ours: "refuses the second call",
+		why: "theirs loses a stream in silence",
+	},
+	shutdown: {
+		aspNet: "cuts WebSockets and event streams without a Close message",
+		ours: "sends Close with allowReconnect on every transport",
+		why: "clients that come back by themselves know at once that they may",
+	},
 } as const satisfies Readonly<Record<string, Deviation>>;
 
 export type DeviationName = keyof typeof DEVIATIONS;

@@ -17,6 +17,8 @@ export interface Subject {
 	readonly url: string;
 	open(): Promise<void>;
 	close(): Promise<void>;
+	/** Another one of its kind, not open yet. */
+	another(): Subject;
 	/** Whether this subject has the deviation, which are all ours. */
 	deviates(name: DeviationName): boolean;
 }

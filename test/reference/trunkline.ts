@@ -19,6 +19,10 @@ export class TrunklineSubject implements Subject {
 		await this.#running?.close();
 	}
 
+	another(): Subject {
+		return new TrunklineSubject();
+	}
+
 	deviates(): boolean {
 		return true;
 	}

@@ -10,6 +10,7 @@ import { messagesContract } from "../wire/messages.js";
 import { negotiateContract } from "../wire/negotiate.js";
 import { requestsContract } from "../wire/requests.js";
 import { serverSentEventsContract } from "../wire/server-sent-events.js";
+import { shutdownContract } from "../wire/shutdown.js";
 import { statefulReconnectContract } from "../wire/stateful-reconnect.js";
 import { addressingContract } from "./addressing.js";
 import { clientResultsContract } from "./client-results.js";
@@ -42,6 +43,7 @@ const BY_HAND = [
 	serverSentEventsContract,
 	longPollingContract,
 	statefulReconnectContract,
+	shutdownContract,
 ];
 
 /** Declares the whole suite for one subject. Call it at the top level of a test file. */

@@ -36,12 +36,13 @@ export interface RunningHub {
 export async function startReferenceHub(): Promise<RunningHub> {
 	const server = createServer();
 	const journal = new Journal();
-	for (const [path, options] of Object.entries(HUBS)) server.map(path, hubOf(journal, options));
+	for (const [path, options] of Object.entries(HUBS)) server.map(path, referenceHub(journal, options));
 	const { url } = await server.listen(0, "127.0.0.1");
 	return { url, close: () => server.close() };
 }
 
-function hubOf(journal: Journal, options: HubOptions): Hub {
+/** One of the hubs. */
+export function referenceHub(journal: Journal, options: HubOptions): Hub {
 	const hub = createHub()({
 		...options,
 		authenticate: ({ headers }) => {

@@ -149,6 +149,23 @@ export function dispatchContract(scene: () => Scene): void {
 			assert.deepEqual(await scene().reached(scope, 3), ["taking", "a", "lost"]);
 		});
 
+		it("may not share an id while both are open", async () => {
+			const raw = await scene().raw();
+			const upload = { type: 1, target: "Collect", arguments: [], streamIds: ["up"] };
+			raw.send({ ...upload, invocationId: "1" });
+			raw.send({ ...upload, invocationId: "2" });
+			raw.send({ type: 2, invocationId: "up", item: "a" }, { type: 3, invocationId: "up" });
+			if (!scene().subject.deviates("id of two uploads")) {
+				assert.deepEqual(await raw.next(), { type: 3, invocationId: "2", result: ["a"] });
+				return;
+			}
+			const error = "Stream ID 'up' is already in use.";
+			assert.deepEqual(await raw.take(2), [
+				{ type: 3, invocationId: "2", error },
+				{ type: 3, invocationId: "1", result: ["a"] },
+			]);
+		});
+
 		it("of the wrong type end the call", async () => {
 			const raw = await scene().raw();
 			raw.send({ type: 1, invocationId: "1", target: "Sum", arguments: [1], streamIds: ["up"] });

@@ -1,0 +1,74 @@
+import assert from "node:assert/strict";
+import type { Browser, BrowserContext, Page } from "playwright-core";
+import type { Server } from "../../lib/index.js";
+import { findChromium, launchChromium } from "./stock/browser.js";
+import { signalrPageServer } from "./stock/signalr-page.js";
+
+interface Wanted {
+	readonly transport: string | null;
+	readonly messagePack: boolean;
+}
+
+/** What the client's own classes are called. */
+const CLASSES: Readonly<Record<string, string>> = {
+	WebSockets: "WebSocketTransport",
+	ServerSentEvents: "ServerSentEventsTransport",
+	LongPolling: "LongPollingTransport",
+};
+
+const COMBINATIONS: readonly Wanted[] = [
+	{ transport: null, messagePack: false },
+	{ transport: "WebSockets", messagePack: false },
+	{ transport: "WebSockets", messagePack: true },
+	{ transport: "ServerSentEvents", messagePack: false },
+	{ transport: "LongPolling", messagePack: false },
+	{ transport: "LongPolling", messagePack: true },
+];
+
+describe("interop/chromium-signalr: the stock browser build of @microsoft/signalr", function () {
+	this.timeout(20_000);
+	const executable = findChromium();
+	let server: Server;
+	let browser: Browser;
+	let context: BrowserContext;
+	let page: Page;
+	const troubles: string[] = [];
+
+	before(async function () {
+		this.timeout(60_000);
+		if (executable === undefined) {
+			console.log("    Skipped: there is no Chromium here. Install one, or set CHROMIUM_PATH.");
+			this.skip();
+		}
+		server = signalrPageServer();
+		const { url } = await server.listen(0, "127.0.0.1");
+		browser = await launchChromium(executable);
+		context = await browser.newContext();
+		page = await context.newPage();
+		page.on("console", (message) => {
+			if (["error", "warning"].includes(message.type())) troubles.push(message.text());
+		});
+		page.on("pageerror", (error) => troubles.push(String(error)));
+		await page.goto(url);
+	});
+
+	after(async () => {
+		await browser?.close();
+		await server?.close();
+	});
+
+	for (const wanted of COMBINATIONS) {
+		const { transport, messagePack } = wanted;
+		const name = `${transport ?? "its own choice"}, ${messagePack ? "messagepack" : "json"}`;
+		it(`does everything that a client does (${name})`, async () => {
+			const answers = await page.evaluate<Record<string, unknown>>(`run(${JSON.stringify(wanted)})`);
+			assert.deepEqual(answers, {
+				used: CLASSES[transport ?? "WebSockets"],
+				...{ sum: 3, said: "hello", items: [1, 2, 3], total: 6, asked: "result 8" },
+				failure: "An unexpected error occurred invoking 'Refuse' on the server. HubException: no",
+				text: "€".repeat(20_000),
+			});
+			assert.deepEqual(troubles, []);
+		});
+	}
+});
