@@ -55,6 +55,16 @@ export const DEVIATIONS = {
 		ours: "sends Close with allowReconnect on every transport",
 		why: "clients that come back by themselves know at once that they may",
 	},
+	"POST before the first poll": {
+		aspNet: "keeps it for a connection that nobody has opened yet",
+		ours: "answers 404: negotiate keeps nothing, the connection begins with its first GET or socket",
+		why: "so a client may open its connection at another process than it negotiated at; no client posts before",
+	},
+	"DELETE while a poll waits": {
+		aspNet: "answers the poll with a Close that allows to reconnect",
+		ours: "answers it with 204",
+		why: "so says the protocol's text, and who sends DELETE wants no more; stock clients drop their poll before",
+	},
 } as const satisfies Readonly<Record<string, Deviation>>;
 
 export type DeviationName = keyof typeof DEVIATIONS;
