@@ -70,6 +70,20 @@ export function lifetimeContract(scene: () => Scene): void {
 			assert.deepEqual(await scene().reached(client.id, 2), ["connected", "disconnected: in order"]);
 		});
 
+		it("ends a client that sends too much at once, which may come back", async () => {
+			const client = await scene().connect();
+			await client.connection.send("LengthOf", "x".repeat(40_000));
+			assert.equal(
+				await client.closed,
+				"Server returned an error on close: Connection closed with an error.",
+			);
+			const other = await scene().connect({ reconnects: true });
+			const back = new Promise<string | undefined>((resolve) => other.connection.onreconnected(resolve));
+			await other.connection.send("LengthOf", "x".repeat(40_000));
+			assert.notEqual(await back, other.id);
+			assert.equal(await other.connection.invoke("Add", 1, 2), 3);
+		});
+
 		it("fails what a client that goes still waited for, and runs it to its end", async () => {
 			const client = await scene().connect();
 			const gate = scene().unique();

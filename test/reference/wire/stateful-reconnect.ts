@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { HttpTransportType, HubConnectionBuilder, LogLevel } from "@microsoft/signalr";
+import { type ClientOptions, WebSocket } from "ws";
 import { negotiate } from "../http-client.js";
 import type { RawClient } from "../raw-client.js";
 import type { Scene } from "../scene.js";
@@ -103,6 +105,37 @@ export function statefulReconnectContract(scene: () => Scene): void {
 			const again = await scene().socket(path);
 			again.send({ type: 9, sequenceId: 3 });
 			assert.deepEqual((await again.last()).said.at(-1), CLOSED);
+		});
+
+		it("carries the stock client over a lost socket, its calls and what it is sent", async () => {
+			const sockets: WebSocket[] = [];
+			class Cuttable extends WebSocket {
+				constructor(url: string, protocols: string[] | undefined, options: ClientOptions) {
+					super(url, protocols, options);
+					sockets.push(this);
+				}
+			}
+			const connection = new HubConnectionBuilder()
+				.withUrl(`${scene().subject.url}/stateful`, {
+					transport: HttpTransportType.WebSockets,
+					// Not in the client's types.
+					...({ WebSocket: Cuttable } as object),
+				})
+				.withStatefulReconnect()
+				.configureLogging(LogLevel.None)
+				.build();
+			await connection.start();
+			const connectionId = connection.connectionId;
+			const gate = scene().unique();
+			const held = connection.invoke("Hold", gate);
+			await scene().reached(gate, 1);
+			sockets[0]?.terminate();
+			await scene().meanwhile();
+			await scene().release(gate);
+			assert.equal(await held, gate);
+			assert.deepEqual(await connection.invoke("WhoAmI"), [connectionId, null]);
+			assert.equal(sockets.length, 2);
+			await connection.stop();
 		});
 
 		it("is off for a handshake of version 1", async () => {
