@@ -119,7 +119,7 @@ export function addressingContract(scene: () => Scene): void {
 
 		it("keeps the order of what one connection is sent", async () => {
 			const [a, b] = [await scene().connect(), await scene().connect()];
-			const texts = Array.from({ length: 200 }, (_, at) => at);
+			const texts = Array.from({ length: 100 }, (_, at) => at);
 			for (const text of texts) await a.connection.send("Say", "client", [b.id], String(text));
 			assert.deepEqual(await b.heard(texts.length), texts.map(String));
 		});
