@@ -17,7 +17,7 @@ import {
 	type ResolvedEndpointOptions,
 	resolveEndpointOptions,
 } from "./options.js";
-import { type Answer, drainBody, ignoreErrors, responseOn, writeAnswer } from "./request/answer.js";
+import { type Answer, drainBody, ignoreErrors, NO_CACHE, responseOn, writeAnswer } from "./request/answer.js";
 import { parseQuery, queryValue, splitUrl } from "./request/client-address.js";
 import { negotiate } from "./request/negotiate.js";
 import {
@@ -121,7 +121,8 @@ export class Endpoint {
 			.then((answer) => {
 				if (isData) drainBody(req);
 				else if (answer) this.#tellRefusal(req, answer);
-				if (answer) writeAnswer(res, { ...answer, headers: { ...headers, ...answer.headers } });
+				const caching = req.method === "GET" ? NO_CACHE : {};
+				if (answer) writeAnswer(res, { ...answer, headers: { ...caching, ...headers, ...answer.headers } });
 			})
 			.catch((error: unknown) => {
 				this.#options.log.error({ error: messageOf(error) }, "A request could not be answered.");
@@ -242,7 +243,7 @@ export class Endpoint {
 
 	#get(call: Call, connection: CarrierConnection | undefined): Answered {
 		const { req, res, user, id } = call;
-		const isStream = req.headers.accept?.split(",").some((entry) => entry.trim() === "text/event-stream");
+		const isStream = acceptsEvents(req.headers.accept);
 		const transport: TransportName = isStream ? "ServerSentEvents" : "LongPolling";
 		if (connection && connection.transport !== transport) return OTHER_TRANSPORT;
 		if (connection instanceof LongPollingConnection) {
@@ -300,4 +301,9 @@ export class Endpoint {
 			connection.reopen(opened, call.request);
 		});
 	}
+}
+
+/** Whether an `Accept` header names event streams, without parameters: with them ASP.NET Core takes it for a poll. */
+function acceptsEvents(accept = ""): boolean {
+	return accept.split(",").some((entry) => entry.trim().toLowerCase() === "text/event-stream");
 }

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { get } from "node:http";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import fc from "fast-check";
 import { writeEvent } from "../../lib/transports/carriers/server-sent-events.js";
@@ -89,6 +90,17 @@ describe("transports/server-sent-events", () => {
 			headers: { Accept: "text/event-stream;q=0.5" },
 		});
 		assert.deepEqual([status, headers["content-type"]], [200, "application/octet-stream"]);
+	});
+
+	it("is asked for in any case, also among others", async () => {
+		const response = await new Promise<{ headers: Record<string, unknown> }>((resolve) => {
+			const headers = { Accept: "application/json, Text/Event-Stream" };
+			const sent = get({ host: "127.0.0.1", port: served.port, path, headers }, (found) => {
+				resolve(found);
+				sent.destroy();
+			});
+		});
+		assert.equal(response.headers["content-type"], "text/event-stream");
 	});
 
 	it("is 409 a second time, 400 for another transport, 400 to DELETE, 404 after its end", async () => {

@@ -1,18 +1,12 @@
 import type { OutgoingHttpHeaders, ServerResponse } from "node:http";
 import type { Timer } from "../../base/index.js";
 import type { PayloadFormat } from "../connection.js";
-import { type Answer, writeAnswer } from "../request/answer.js";
+import { type Answer, NO_CACHE, writeAnswer } from "../request/answer.js";
 import type { CarrierParts } from "./carrier-connection.js";
 import { HttpConnection, whenAbandoned } from "./http-connection.js";
 
 const FORMATS: readonly PayloadFormat[] = ["Text", "Binary"];
 
-/** On every answer to a poll, as measured on ASP.NET Core 10. */
-const NO_CACHE: OutgoingHttpHeaders = {
-	"Cache-Control": "no-cache, no-store",
-	Pragma: "no-cache",
-	Expires: "Thu, 01 Jan 1970 00:00:00 GMT",
-};
 const OCTETS = "application/octet-stream";
 
 /** A poll that waits for something to send. */

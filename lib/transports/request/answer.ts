@@ -11,6 +11,13 @@ export interface Answer {
 	readonly contentType?: string | undefined;
 }
 
+/** On every answer to a poll, as measured on ASP.NET Core 10, and on every refused GET: a cache may keep even a 404. */
+export const NO_CACHE: OutgoingHttpHeaders = {
+	"Cache-Control": "no-cache, no-store",
+	Pragma: "no-cache",
+	Expires: "Thu, 01 Jan 1970 00:00:00 GMT",
+};
+
 /** How much of a request's body is read and thrown away before its connection is cut, in bytes. */
 export const MAX_IGNORED_BODY_BYTES: number = 64 * 1024;
 
