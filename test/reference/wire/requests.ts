@@ -20,6 +20,8 @@ export function requestsContract(scene: () => Scene): void {
 		const refused = async (url: string, options: Options, expected: [number, string]): Promise<void> => {
 			const answer = await ask(url, options);
 			assert.deepEqual([answer.status, answer.text], expected, `${options?.method ?? "GET"} ${url}`);
+			if (options?.method === undefined && options?.headers === undefined)
+				assert.equal(answer.headers["cache-control"], "no-cache, no-store");
 			if (expected[1] !== "" && options?.headers !== UPGRADE)
 				assert.match(answer.headers["content-type"] ?? "", /^text\/plain/);
 		};
@@ -62,9 +64,9 @@ export function requestsContract(scene: () => Scene): void {
 			const id = await token("/websockets");
 			for (const [headers, name] of [
 				[SSE, "ServerSentEvents"],
-				[{}, "LongPolling"],
+				[undefined, "LongPolling"],
 			] as const)
-				await refused(`${hub("/websockets")}?id=${id}`, { headers }, [
+				await refused(`${hub("/websockets")}?id=${id}`, headers && { headers }, [
 					404,
 					`${name} transport not supported by this end point type`,
 				]);

@@ -38,7 +38,7 @@ export function serverSentEventsContract(scene: () => Scene): void {
 		});
 
 		it("are what a client gets that names them among others, without parameters", async () => {
-			await open("/hub", "application/json, text/event-stream");
+			await open("/hub", "application/json, Text/Event-Stream");
 			assert.equal(stream.response.headers["content-type"], "text/event-stream");
 			stream.close();
 			await open("/hub", "text/event-stream;q=0.5");
