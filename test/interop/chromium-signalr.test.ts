@@ -1,12 +1,16 @@
 import assert from "node:assert/strict";
 import type { Browser, BrowserContext, Page } from "playwright-core";
-import type { Server } from "../../lib/index.js";
+import { createServer, type Server } from "../../lib/index.js";
+import { Journal } from "../reference/hub/journal.js";
+import { referenceHub } from "../reference/hub/reference-hub.js";
 import { findChromium, launchChromium } from "./stock/browser.js";
 import { signalrPageServer } from "./stock/signalr-page.js";
 
 interface Wanted {
 	readonly transport: string | null;
 	readonly messagePack: boolean;
+	/** A hub of another origin. */
+	readonly url?: string;
 }
 
 /** What the client's own classes are called. */
@@ -14,6 +18,13 @@ const CLASSES: Readonly<Record<string, string>> = {
 	WebSockets: "WebSocketTransport",
 	ServerSentEvents: "ServerSentEventsTransport",
 	LongPolling: "LongPollingTransport",
+};
+
+/** What the page hears of the hub. */
+const ANSWERS = {
+	...{ sum: 3, said: "hello", items: [1, 2, 3], total: 6, asked: "result 8" },
+	failure: "An unexpected error occurred invoking 'Refuse' on the server. HubException: no",
+	text: "€".repeat(20_000),
 };
 
 const COMBINATIONS: readonly Wanted[] = [
@@ -57,18 +68,34 @@ describe("interop/chromium-signalr: the stock browser build of @microsoft/signal
 		await server?.close();
 	});
 
+	const run = (wanted: Wanted): Promise<Record<string, unknown>> =>
+		page.evaluate<Record<string, unknown>>(`run(${JSON.stringify(wanted)})`);
+
 	for (const wanted of COMBINATIONS) {
 		const { transport, messagePack } = wanted;
 		const name = `${transport ?? "its own choice"}, ${messagePack ? "messagepack" : "json"}`;
 		it(`does everything that a client does (${name})`, async () => {
-			const answers = await page.evaluate<Record<string, unknown>>(`run(${JSON.stringify(wanted)})`);
-			assert.deepEqual(answers, {
-				used: CLASSES[transport ?? "WebSockets"],
-				...{ sum: 3, said: "hello", items: [1, 2, 3], total: 6, asked: "result 8" },
-				failure: "An unexpected error occurred invoking 'Refuse' on the server. HubException: no",
-				text: "€".repeat(20_000),
-			});
+			const used = CLASSES[transport ?? "WebSockets"];
+			assert.deepEqual(await run(wanted), { ...ANSWERS, used });
 			assert.deepEqual(troubles, []);
 		});
 	}
+
+	it("reaches a hub of another origin over every transport where that allows the page's, and no other", async () => {
+		const elsewhere = createServer()
+			.map("/open", referenceHub(new Journal(), { allowedOrigins: [new URL(page.url()).origin] }))
+			.map("/shut", referenceHub(new Journal(), {}));
+		const { url } = await elsewhere.listen(0, "127.0.0.1");
+		try {
+			for (const [transport, used] of Object.entries(CLASSES)) {
+				const wanted = { transport, messagePack: false };
+				assert.deepEqual(await run({ ...wanted, url: `${url}/open` }), { ...ANSWERS, used });
+				assert.deepEqual(troubles, []);
+				await assert.rejects(run({ ...wanted, url: `${url}/shut` }));
+				troubles.length = 0;
+			}
+		} finally {
+			await elsewhere.close();
+		}
+	});
 });

@@ -24,12 +24,12 @@ const FILES: Readonly<Record<string, readonly [type: string, content: () => stri
 	"/page.js": ["text/javascript", () => PAGE],
 };
 
-/** Runs in the browser: everything that a client does, over one transport; `transport` null for the client's own choice. */
+/** Runs in the browser: everything that a client does, over one transport; `transport` null for the client's own choice, `url` a hub elsewhere. */
 const PAGE = `
-async function run({ transport, messagePack }) {
+async function run({ transport, messagePack, url = "/hub" }) {
 	const builder = new signalR.HubConnectionBuilder()
 		.configureLogging(signalR.LogLevel.None)
-		.withUrl("/hub", transport === null ? {} : { transport: signalR.HttpTransportType[transport] });
+		.withUrl(url, transport === null ? {} : { transport: signalR.HttpTransportType[transport] });
 	if (messagePack) builder.withHubProtocol(new signalR.protocols.msgpack.MessagePackHubProtocol());
 	const connection = builder.build();
 	const said = new Promise((resolve) => connection.on("said", resolve));
