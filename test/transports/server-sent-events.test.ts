@@ -138,14 +138,19 @@ describe("transports/server-sent-events", () => {
 		assert.equal(served.owners[0]?.bytes.toString(), "one two");
 	});
 
-	it("answers 200 to the POST that brings the end, and 404 to the next", async () => {
-		const client = await open();
-		const [owner] = served.owners;
-		if (owner) owner.onData = () => owner.connection.close();
-		assert.equal((await ask(served.port, path, { body: "end" })).status, 200);
-		await client.ended;
-		assert.equal((await ask(served.port, path, { body: "more" })).status, 404);
-	});
+	for (const [when, end] of [
+		["at once", (close: () => void) => close()],
+		["a little later", (close: () => void) => queueMicrotask(close)],
+	] as const) {
+		it(`answers 200 to the POST that brings the end (${when}), and 404 to the next`, async () => {
+			const client = await open();
+			const [owner] = served.owners;
+			if (owner) owner.onData = () => end(() => owner.connection.close());
+			assert.equal((await ask(served.port, path, { body: "end" })).status, 200);
+			await client.ended;
+			assert.equal((await ask(served.port, path, { body: "more" })).status, 404);
+		});
+	}
 
 	it("does not belong to who opened no stream: a POST before it is 404", async () => {
 		assert.equal((await ask(served.port, path, { body: "early" })).status, 404);

@@ -84,16 +84,18 @@ export abstract class HttpConnection extends CarrierConnection implements Flusha
 	/** Never rejects: a client that goes in the middle of its body has sent what it has sent. */
 	#read(req: IncomingMessage): Promise<Answer> {
 		const { promise, resolve } = deferred<Answer>();
-		const settle = (answer: Answer): void => {
+		let isTaken = false;
+		const finish = (): void => {
 			req.off("data", take).off("end", finish).off("close", finish);
 			drainBody(req);
-			resolve(answer);
+			// What ended it may have been in this body, at once or a little later (a Close, a handshake that is refused):
+			// stock clients complain about anything but 200, and tell of that in place of the reason.
+			resolve(this.isEnded && !isTaken ? UNKNOWN_ID : TAKEN);
 		};
-		const finish = (): void => settle(this.isEnded ? UNKNOWN_ID : TAKEN);
 		const take = (chunk: Buffer): void => {
+			isTaken ||= !this.isEnded;
 			this.received(chunk);
-			// What ended it was in this body (a Close message): stock clients in browsers complain about anything but 200.
-			if (this.isEnded) settle(TAKEN);
+			if (this.isEnded) finish();
 			else if (!this.takesMore) void this.#holdBack(req);
 		};
 		if (this.isEnded || req.destroyed || req.readableEnded) finish();
