@@ -129,7 +129,10 @@ export class ServerSentEventsClient extends HttpClient {
 
 	#read(text: string): void {
 		if (this.raw.length < 10_000) this.raw += text;
-		const lines = (this.#rest + text).split("\r\n");
+		this.#rest += text;
+		// Looking through all of a large event with each piece of it would take seconds.
+		if (!text.includes("\n")) return;
+		const lines = this.#rest.split("\r\n");
 		this.#rest = lines.pop() ?? "";
 		for (const line of lines) this.#readLine(line);
 	}
