@@ -15,6 +15,7 @@ export function dispatchContract(scene: () => Scene): void {
 			raw.invoke("held", "Hold", gate);
 			await scene().reached(gate, 1);
 		});
+		afterEach(() => scene().release(gate));
 
 		const heldAnswer = { type: 3, invocationId: "held" };
 		/** What the hub sends from here on, up to the answer of the method that runs. */
