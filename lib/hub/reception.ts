@@ -1,7 +1,6 @@
 import { TrunklineError } from "../errors/index.js";
 import {
 	type CloseMessage,
-	type HubMessage,
 	type HubProtocol,
 	jsonProtocol,
 	MessageType,
@@ -10,9 +9,10 @@ import {
 import { type Connection, DEFAULT_MAX_FRAME_BYTES, Endpoint } from "../transports/index.js";
 import type { Acceptor } from "./acceptor.js";
 import { ChannelWire } from "./channel/channel-wire.js";
+import { ClientHandler } from "./channel/client-handler.js";
 import { Heartbeat } from "./channel/heartbeat.js";
 import { type ChannelHandler, type ChannelHost, MessageChannel } from "./channel/message-channel.js";
-import type { ClientConnection, DisconnectReason } from "./clients/client-connection.js";
+import type { DisconnectReason } from "./clients/client-connection.js";
 import type { Hub } from "./hub.js";
 
 const SHUTDOWN: CloseMessage = { type: MessageType.Close, allowReconnect: true };
@@ -129,34 +129,7 @@ export class Reception {
 		const identity = { connectionId, request, user, transport: channel.connection.transport };
 		const wire = new ChannelWire(channel);
 		const client = this.#hub.open({ ...identity, protocolName: protocol?.name ?? "" }, wire);
-		return {
-			message: (message) => {
-				const claimed = this.#claim(client, wire, channel, message);
-				return claimed ? claimed.message(message) : client.receive(message);
-			},
-			closed: (reason) => void client.ended(reason),
-		};
-	}
-
-	/** Gives a channel away whose peer turns out to be no client. */
-	#claim(
-		client: ClientConnection,
-		wire: ChannelWire,
-		channel: MessageChannel,
-		message: HubMessage,
-	): ChannelHandler | undefined {
-		if (message.type !== MessageType.Invocation || this.#acceptors.length === 0) return undefined;
-		const target = message.target.toLowerCase();
-		for (const acceptor of this.#acceptors) {
-			if (acceptor.target?.toLowerCase() !== target) continue;
-			const handler = acceptor.claim?.(client, channel);
-			if (!handler) continue;
-			wire.cut();
-			void client.ended({ kind: "migrated" });
-			channel.handOver(handler);
-			return handler;
-		}
-		return undefined;
+		return new ClientHandler({ client, wire, channel, acceptors: this.#acceptors });
 	}
 }
 
