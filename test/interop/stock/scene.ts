@@ -1,5 +1,6 @@
+import { HttpTransportType } from "@microsoft/signalr";
 import type { Hub, HubOptions } from "../../../lib/index.js";
-import { type OpenOptions, SET_UPS, type SetUp, Topology } from "./set-ups.js";
+import { DIRECT, ONE_PROXY, type OpenOptions, SET_UPS, type SetUp, Topology } from "./set-ups.js";
 import { type ConnectOptions, type ProtocolName, StockClient } from "./stock-client.js";
 
 const PROTOCOLS: readonly ProtocolName[] = ["json", "messagepack"];
@@ -14,16 +15,23 @@ export const authenticate: NonNullable<HubOptions["authenticate"]> = ({ headers,
 export class Scene {
 	readonly setUp: SetUp;
 	readonly #protocol: ProtocolName;
+	readonly #transport: HttpTransportType;
 	#topology: Topology | undefined;
 	#clients: StockClient[] = [];
 
-	constructor(setUp: SetUp, protocol: ProtocolName) {
+	constructor(setUp: SetUp, protocol: ProtocolName, transport = HttpTransportType.WebSockets) {
 		this.setUp = setUp;
 		this.#protocol = protocol;
+		this.#transport = transport;
 	}
 
 	get name(): string {
-		return `${this.#protocol}, ${this.setUp.name}`;
+		return `${HttpTransportType[this.#transport]}, ${this.#protocol}, ${this.setUp.name}`;
+	}
+
+	/** Whether a client can be cut off, rather than leave. */
+	get isOverSockets(): boolean {
+		return this.#transport === HttpTransportType.WebSockets;
 	}
 
 	get topology(): Topology {
@@ -41,7 +49,8 @@ export class Scene {
 
 	async connect(options: ConnectOptions = {}): Promise<StockClient> {
 		const { url } = this.topology.door(this.#clients.length);
-		const client = await StockClient.connect(url, { protocol: this.#protocol, ...options });
+		const http = { transport: this.#transport, ...options.http };
+		const client = await StockClient.connect(url, { protocol: this.#protocol, ...options, http });
 		this.#clients.push(client);
 		return client;
 	}
@@ -78,9 +87,19 @@ export function everyScene(): Scene[] {
 	return SET_UPS.flatMap((setUp) => PROTOCOLS.map((protocol) => new Scene(setUp, protocol)));
 }
 
-/** Describes the same facts for every set-up and both protocols. */
-export function describeEach(title: string, facts: (scene: Scene) => void): void {
-	for (const scene of everyScene()) {
+/** Scenes whose clients' transport is no socket that can be cut. */
+export function everyHttpScene(): Scene[] {
+	const { ServerSentEvents, LongPolling } = HttpTransportType;
+	return [
+		new Scene(DIRECT, "json", LongPolling),
+		new Scene(ONE_PROXY, "json", ServerSentEvents),
+		new Scene(ONE_PROXY, "messagepack", LongPolling),
+	];
+}
+
+/** Describes the same facts for scenes: every set-up and both protocols by default. */
+export function describeEach(title: string, facts: (scene: Scene) => void, scenes = everyScene()): void {
+	for (const scene of scenes) {
 		describe(`${title}: @microsoft/signalr, ${scene.name}`, function () {
 			this.timeout(20_000);
 			facts(scene);
