@@ -17,8 +17,11 @@ export function attach(endpoint: Endpoint, { app, server }: MountOptions): void 
 	if (app) keepQuiet(app, endpoint);
 }
 
-/** Takes the upgrades of an endpoint's path; others are left alone, and refused only where nobody else listens. */
-export function attachUpgrades(endpoint: Endpoint, server: Server): void {
+/**
+ * Takes the upgrades of an endpoint's path; others are left alone, and refused only where nobody else listens. `asked`
+ * hears of every socket that asks for one, where it is given with the server's first endpoint.
+ */
+export function attachUpgrades(endpoint: Endpoint, server: Server, asked?: (socket: Duplex) => void): void {
 	const known = upgradable.get(server);
 	if (known) {
 		known.push(endpoint);
@@ -27,6 +30,7 @@ export function attachUpgrades(endpoint: Endpoint, server: Server): void {
 	const endpoints = [endpoint];
 	upgradable.set(server, endpoints);
 	server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+		asked?.(socket);
 		const taker = endpoints.find((candidate) => candidate.matches(request.url));
 		if (taker) taker.handleUpgrade(request, socket, head);
 		// Node leaves a socket to the upgrade listeners: without another one it would stay open for ever.

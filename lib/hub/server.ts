@@ -14,6 +14,7 @@ import type { Hub } from "./hub.js";
 import { settledWithin } from "./listeners.js";
 import { attachUpgrades } from "./mount.js";
 import { type CloseOptions, Deadline, SHUTDOWN_GRACE_MS } from "./shutdown/deadline.js";
+import { SilentSockets } from "./shutdown/silent-sockets.js";
 
 /** How long the end of a server waits for calls that run and requests that are being answered, in milliseconds. */
 export const DEFAULT_SERVER_CLOSE_TIMEOUT_MS = 5_000;
@@ -45,6 +46,7 @@ export class Server {
 	readonly http: HttpServer;
 	readonly #closeTimeoutMs: number;
 	readonly #mapped: Mapped[] = [];
+	readonly #silent: SilentSockets;
 	#deadline: Deadline | undefined;
 	#closed: Promise<void> | undefined;
 	#callback: ReturnType<Koa["callback"]> | undefined;
@@ -58,6 +60,7 @@ export class Server {
 		);
 		this.app = options.app ?? new Koa();
 		this.http = createHttpServer((request, response) => {
+			this.#silent.heard(request.socket);
 			// A connection that is kept alive would hold the end of the server back until it times out.
 			response.once(
 				"close",
@@ -67,6 +70,7 @@ export class Server {
 			if (endpoint) endpoint.handleRequest(request, response);
 			else this.#answer(request, response);
 		});
+		this.#silent = new SilentSockets(this.http);
 	}
 
 	/** Puts a hub on a path. @throws TrunklineError ERR_OPTION where the path is none, or is taken. */
@@ -75,7 +79,7 @@ export class Server {
 			throw new TrunklineError("ERR_OPTION", `Path "${path}" has a hub already; give each hub its own path.`);
 		}
 		const endpoint = hub.endpoint(path);
-		attachUpgrades(endpoint, this.http);
+		attachUpgrades(endpoint, this.http, (socket) => this.#silent.heard(socket));
 		this.#mapped.push({ hub, endpoint });
 		return this;
 	}
@@ -124,6 +128,7 @@ export class Server {
 		await hubs;
 		const closed = new Promise<void>((resolve) => this.http.close(() => resolve()));
 		this.http.closeIdleConnections();
+		this.#silent.destroy();
 		if (!(await deadline.within(closed))) {
 			// Those whom the hubs have sent away at the last moment are still to hear it.
 			const isHeard = this.#mapped.every(({ endpoint }) => endpoint.connections === 0);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer as createTcpServer } from "node:net";
+import { HttpTransportType, HubConnectionBuilder, LogLevel } from "@microsoft/signalr";
 import { deferred } from "../../lib/base/index.js";
 import { createHub, createServer, type Server } from "../../lib/index.js";
 import { RawClient } from "./live.js";
@@ -136,6 +137,27 @@ describe("hub/server", () => {
 		await server.close();
 		await Promise.all(sockets);
 		assert.equal(await raw.closed, 1000);
+		assert.equal(await connections(server), 0);
+	});
+
+	it("does not wait for sockets over which nothing has come", async () => {
+		// More than the time of this test: only what is not waited for can end in it.
+		const server = createServer({ closeTimeoutMs: 60_000 }).map("/chat", createHub()());
+		const { port } = await server.listen(0, HOST);
+		const accepted = once(server.http, "connection");
+		const silent = connect(port, HOST);
+		silent.on("error", () => {});
+		await accepted;
+		const client = new HubConnectionBuilder()
+			.withUrl(`http://${HOST}:${port}/chat`, { transport: HttpTransportType.LongPolling })
+			.configureLogging(LogLevel.None)
+			.build();
+		await client.start();
+		await client.stop();
+		const gone = once(silent, "close");
+		silent.resume();
+		await server.close();
+		await gone;
 		assert.equal(await connections(server), 0);
 	});
 
