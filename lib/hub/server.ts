@@ -7,7 +7,7 @@ import {
 } from "node:http";
 import type { AddressInfo } from "node:net";
 import Koa from "koa";
-import { durationOption, systemClock } from "../base/index.js";
+import { durationOption, systemClock, type Timer } from "../base/index.js";
 import { TrunklineError } from "../errors/index.js";
 import type { Endpoint } from "../transports/index.js";
 import type { Hub } from "./hub.js";
@@ -18,6 +18,9 @@ import { SilentSockets } from "./shutdown/silent-sockets.js";
 
 /** How long the end of a server waits for calls that run and requests that are being answered, in milliseconds. */
 export const DEFAULT_SERVER_CLOSE_TIMEOUT_MS = 5_000;
+
+/** How often a server that ends looks whether its clients know, in milliseconds. */
+const HEARD_CHECK_MS = 20;
 
 /** Settings of a server. */
 export interface ServerOptions {
@@ -47,6 +50,7 @@ export class Server {
 	readonly #closeTimeoutMs: number;
 	readonly #mapped: Mapped[] = [];
 	readonly #silent: SilentSockets;
+	#timer: Timer | undefined;
 	#deadline: Deadline | undefined;
 	#closed: Promise<void> | undefined;
 	#callback: ReturnType<Koa["callback"]> | undefined;
@@ -128,15 +132,26 @@ export class Server {
 		await hubs;
 		const closed = new Promise<void>((resolve) => this.http.close(() => resolve()));
 		this.http.closeIdleConnections();
-		this.#silent.destroy();
+		this.#endSilent();
 		if (!(await deadline.within(closed))) {
 			// Those whom the hubs have sent away at the last moment are still to hear it.
-			const isHeard = this.#mapped.every(({ endpoint }) => endpoint.connections === 0);
-			if (!isHeard) await settledWithin(systemClock, SHUTDOWN_GRACE_MS, closed);
+			if (!this.#isHeard) await settledWithin(systemClock, SHUTDOWN_GRACE_MS, closed);
 			this.http.closeAllConnections();
 			for (const { hub } of this.#mapped) hub.cut();
 		}
+		this.#timer?.cancel();
 		deadline.release();
+	}
+
+	/** Whether every client has heard that it is over. */
+	get #isHeard(): boolean {
+		return this.#mapped.every(({ endpoint }) => endpoint.connections === 0);
+	}
+
+	/** Not before all have heard of the end: the poll of one that has not may be on its way over such a socket. */
+	#endSilent(): void {
+		if (this.#isHeard) this.#silent.destroy();
+		else this.#timer = systemClock.schedule(HEARD_CHECK_MS, () => this.#endSilent());
 	}
 
 	#answer(request: IncomingMessage, response: ServerResponse): void {
