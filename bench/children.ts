@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { availableParallelism } from "node:os";
+import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
 /** A measurement that cannot be made; its message is one line for people. */
@@ -31,8 +32,8 @@ interface Answer {
 
 /** What a child is started as. */
 export interface ChildOptions {
-	/** The program below this folder, without its extension. */
-	readonly program: string;
+	/** The program below this folder, without its extension; or the command line of one that is not Node's, which speaks in lines of JSON. */
+	readonly program: string | readonly string[];
 	readonly parameter?: unknown;
 	/** A core of this machine; none for unpinned. */
 	readonly core: number | undefined;
@@ -46,27 +47,38 @@ export async function stopAll(): Promise<void> {
 	await Promise.all([...running].map((child) => child.stop()));
 }
 
+/** The command line of a program, and how it is spoken with. */
+function commandOf({ program, parameter, core }: ChildOptions): { first: string; others: string[] } {
+	const pinning = core === undefined ? [] : ["taskset", "-c", String(core)];
+	const command = typeof program === "string" ? nodeCommand(program) : program;
+	const parameters = parameter === undefined ? [] : [JSON.stringify(parameter)];
+	const [first = process.execPath, ...others] = [...pinning, ...command, ...parameters];
+	return { first, others };
+}
+
+function nodeCommand(program: string): string[] {
+	const file = fileURLToPath(new URL(`./${program}.${IS_COMPILED ? "js" : "ts"}`, import.meta.url));
+	return [process.execPath, "--expose-gc", ...(IS_COMPILED ? [] : ["--import=tsx"]), file];
+}
+
 /** A child process that answers one request at a time. */
 export class Child {
 	readonly name: string;
 	readonly pid: number;
 	readonly #process: ChildProcess;
+	readonly #speaksLines: boolean;
 	#errors = "";
 	#isStopping = false;
 	#ended: string | undefined;
 	#settle: ((answer: Answer) => void) | undefined;
 
-	constructor(name: string, { program, parameter, core, env }: ChildOptions) {
+	constructor(name: string, options: ChildOptions) {
 		this.name = name;
-		const file = fileURLToPath(new URL(`./${program}.${IS_COMPILED ? "js" : "ts"}`, import.meta.url));
-		const loader = IS_COMPILED ? [] : ["--import=tsx"];
-		const command = [process.execPath, "--expose-gc", ...loader, file];
-		if (parameter !== undefined) command.push(JSON.stringify(parameter));
-		if (core !== undefined) command.unshift("taskset", "-c", String(core));
-		const [first = process.execPath, ...others] = command;
+		const { first, others } = commandOf(options);
+		this.#speaksLines = typeof options.program !== "string";
 		this.#process = spawn(first, others, {
-			env: { ...process.env, ...env },
-			stdio: ["ignore", "ignore", "pipe", "ipc"],
+			env: { ...process.env, ...options.env },
+			stdio: this.#speaksLines ? "pipe" : ["ignore", "ignore", "pipe", "ipc"],
 		});
 		this.pid = this.#process.pid ?? 0;
 		running.add(this);
@@ -74,6 +86,7 @@ export class Child {
 			this.#errors = (this.#errors + text.toString()).slice(-KEPT_ERROR_CHARACTERS);
 		});
 		this.#process.on("message", (answer) => this.#settle?.(answer as Answer));
+		if (this.#speaksLines) this.#listenToLines();
 		this.#process.on("error", (error) => this.#lost(error.message));
 		this.#process.on("exit", (code, signal) => this.#lost(`it ended with ${signal ?? `code ${code}`}`));
 	}
@@ -86,7 +99,7 @@ export class Child {
 	/** Asks, and waits for the answer. @throws BenchError when the child fails, ends, or is silent for too long. */
 	ask(request: { readonly kind: string }): Promise<unknown> {
 		const answer = this.#answer(request.kind);
-		if (this.#ended === undefined) this.#process.send(request);
+		if (this.#ended === undefined) this.#send(request);
 		return answer;
 	}
 
@@ -100,6 +113,18 @@ export class Child {
 		const timer = setTimeout(() => this.#process.kill("SIGKILL"), STOP_TIMEOUT_MS);
 		await gone;
 		clearTimeout(timer);
+	}
+
+	#send(request: { readonly kind: string }): void {
+		if (this.#speaksLines) this.#process.stdin?.write(`${JSON.stringify(request)}\n`);
+		else this.#process.send(request);
+	}
+
+	#listenToLines(): void {
+		const { stdin, stdout } = this.#process;
+		// A child that is gone is reported by its end.
+		stdin?.on("error", () => undefined);
+		if (stdout) createInterface(stdout).on("line", (line) => this.#settle?.(JSON.parse(line) as Answer));
 	}
 
 	#lost(how: string): void {

@@ -4,7 +4,14 @@ import { cpus, release } from "node:os";
 import { pinningObstacle } from "./children.js";
 
 const require = createRequire(import.meta.url);
-const PACKAGES = ["ws", "@microsoft/signalr", "@microsoft/signalr-protocol-msgpack", "msgpackr", "koa"];
+const PACKAGES = [
+	"ws",
+	"@microsoft/signalr",
+	"@microsoft/signalr-protocol-msgpack",
+	"msgpackr",
+	"koa",
+	"socket.io",
+];
 
 /** Read as a file: not every package lets its package.json be imported. */
 function versionOf(name: string): string {

@@ -28,9 +28,23 @@ function packed({ target, isInvoked, argumentsOf }: Call, text: string, variant:
 	return Buffer.concat([Buffer.from(length), body]);
 }
 
+/** An event of Socket.IO, in Engine.IO's message packet; with a number where it is acknowledged. */
+function event({ target, isInvoked, argumentsOf }: Call, text: string, variant: number): Buffer {
+	return Buffer.from(`42${isInvoked ? variant : ""}${JSON.stringify([target, ...argumentsOf(text)])}`);
+}
+
+/** What messages are written in. */
+export type MessageFormat = "json" | "messagepack" | "socket.io";
+
+const ENCODERS: Readonly<Record<MessageFormat, typeof record>> = {
+	json: record,
+	messagepack: packed,
+	"socket.io": event,
+};
+
 /** A call's messages for a job, in base64: `bytes` each, with a text that is never that of the message before. */
-export function messagesOf(call: Call, bytes: number, protocol: "json" | "messagepack"): string[] {
-	const encode = protocol === "json" ? record : packed;
+export function messagesOf(call: Call, bytes: number, format: MessageFormat): string[] {
+	const encode = ENCODERS[format];
 	const rest = bytes - encode(call, "", 0).length;
 	return Array.from({ length: VARIANTS }, (_, variant) => {
 		const text = String(variant).repeat(Math.max(1, rest));
@@ -41,6 +55,6 @@ export function messagesOf(call: Call, bytes: number, protocol: "json" | "messag
 }
 
 /** One short message of a job, in base64. */
-export function messageOf(call: Call, protocol: "json" | "messagepack"): string {
-	return (protocol === "json" ? record : packed)(call, "0", 0).toString("base64");
+export function messageOf(call: Call, format: MessageFormat): string {
+	return ENCODERS[format](call, "0", 0).toString("base64");
 }

@@ -30,11 +30,16 @@ function filledShare({ busy, kept }: TrialResult): number {
 	return busy.measured / Math.max(busy.measured, 1 - kept);
 }
 
+/** Whether the measured process set the pace, so that its figure counts. */
+export function isFilled(result: TrialResult): boolean {
+	return filledShare(result) >= BUSY_SHARE;
+}
+
 /** Why a figure does not count, or what else must be known of it. */
 function verdict(result: TrialResult): string {
 	const { busy, kept, otherCoreBusy } = result;
 	const disturbed = kept > KEPT_SHARE ? `others had its core for ${percent(kept)}` : "";
-	if (filledShare(result) >= BUSY_SHARE) return disturbed;
+	if (isFilled(result)) return disturbed;
 	const servers = busy.other > 0 ? ` + other server ${percent(busy.other)}` : "";
 	const sides = `load ${percent(busy.load)}${servers}`;
 	// A load that spins fills its core whatever it has to do.
@@ -79,11 +84,13 @@ export function idleTable(results: readonly IdleResult[]): Table {
 			"clients",
 			"measured",
 			"KiB per client",
+			"of it heap and buffers",
 			"KiB per client at the app server",
 			"connects per CPU-s",
 		],
 		...results.map((result) => [
-			...[result.name, String(result.clients), result.measured, kilobytes(result.measuredBytes)],
+			...[result.one.name, String(result.clients), result.measured, kilobytes(result.measuredBytes)],
+			kilobytes(result.heapBytes),
 			...[result.otherBytes ? kilobytes(result.otherBytes) : "", rate(result.connectsPerCpuSecond)],
 		]),
 	];

@@ -1,9 +1,10 @@
 // npm run bench: measures, prints, and with --write puts the tables into docs/benchmarks.md.
 import { writeFileSync } from "node:fs";
 import { BenchError, stopAll } from "./children.js";
+import { compare } from "./competitors/comparison.js";
 import { echoTrials } from "./echo.js";
 import { fanOutTrials } from "./fan-out.js";
-import { measureIdle } from "./idle.js";
+import { IDLE_CASES, measureIdle } from "./idle.js";
 import { measureLinks } from "./link.js";
 import { loadAverage, machineLines } from "./machine.js";
 import { idleTable, linkTable, markdown, trialTable } from "./report.js";
@@ -42,8 +43,9 @@ const SECTIONS: Readonly<Record<Question, Section>> = {
 	},
 	idle: {
 		title: "Idle clients",
-		measure: async (sizes, say) => markdown(idleTable(await measureIdle(sizes, say))),
+		measure: async (sizes, say) => markdown(idleTable(await measureIdle(IDLE_CASES, sizes, say))),
 	},
+	"side-by-side": { title: "Side by side", measure: compare },
 };
 
 function print(text: string): void {

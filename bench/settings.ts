@@ -18,6 +18,11 @@ export interface Sizes {
 	readonly idleRounds: number;
 	/** How many of the cases of idle clients, the last ones. */
 	readonly idleCases: number;
+	/** Side by side with others: numbers of clients, a set of rows each. */
+	readonly comparedEchoClients: readonly number[];
+	readonly comparedFanOutClients: readonly number[];
+	/** Its server takes a while to build. */
+	readonly withAspNet: boolean;
 }
 
 const FULL: Sizes = {
@@ -30,23 +35,27 @@ const FULL: Sizes = {
 		idleSettleMs: 5_000,
 		idleRounds: 3,
 		idleCases: Number.POSITIVE_INFINITY,
+		comparedEchoClients: [200, 2_000],
+		comparedFanOutClients: [1_000, 5_000],
+		withAspNet: true,
 	},
 };
 
 const QUICK: Sizes = {
 	...FULL,
 	...{ rounds: 3, warmUpMs: 1_500, settleMs: 200, windowMs: 700, fanOutClients: [1_000] },
-	...{ idleSettleMs: 1_000, idleRounds: 1 },
+	...{ idleSettleMs: 1_000, idleRounds: 1, comparedEchoClients: [200], comparedFanOutClients: [1_000] },
 };
 
 /** Proves that everything works and measures nothing. */
 const SMOKE: Sizes = {
 	...{ rounds: 1, warmUpMs: 20, settleMs: 10, windowMs: 50, idleSettleMs: 10, idleRounds: 1 },
 	...{ outstanding: [2], echoClients: 10, fanOutClients: [20], idleClients: 50, idleCases: 1 },
+	...{ comparedEchoClients: [10], comparedFanOutClients: [20], withAspNet: false },
 };
 
 /** The questions, in the order in which they are answered. */
-export const QUESTIONS = ["echo", "fan-out", "link", "idle"] as const;
+export const QUESTIONS = ["echo", "fan-out", "link", "idle", "side-by-side"] as const;
 export type Question = (typeof QUESTIONS)[number];
 
 /** What the command line asks for. */

@@ -1,9 +1,12 @@
 import { randomBytes } from "node:crypto";
-import { Child, MEASURED_CORE, OTHER_CORE, pinningObstacle } from "./children.js";
+import { Child, type ChildOptions, MEASURED_CORE, OTHER_CORE, pinningObstacle } from "./children.js";
+import { ASPNET_COMMAND } from "./competitors/build-aspnet.js";
 import type { SubjectRole } from "./subject/role.js";
 
 /** Which servers stand, and which of them is measured. */
-export type StandKind = "ws" | "ws-json" | "direct" | "proxy" | "proxy-messagepack" | "behind-proxy";
+export type StandKind =
+	| ("ws" | "ws-json" | "direct" | "proxy" | "proxy-messagepack" | "behind-proxy")
+	| ("aspnet" | "socket-io");
 
 /** Servers that run. */
 export interface Stand {
@@ -48,6 +51,8 @@ export async function startLoad(): Promise<Child> {
 export async function startStand(kind: StandKind): Promise<Stand> {
 	if (kind === "ws" || kind === "ws-json") return single(kind, "ws server", { role: kind });
 	if (kind === "direct") return single(kind, "app server", { role: "app-server" });
+	if (kind === "aspnet") return foreign(kind, "ASP.NET Core", ASPNET_COMMAND);
+	if (kind === "socket-io") return foreign(kind, "Socket.IO", "competitors/socket-io");
 	const isBehind = kind === "behind-proxy";
 	const app = await startSubject("app server", { role: "app-server" }, isBehind ? MEASURED_CORE : OTHER_CORE);
 	const proxy = await startSubject(
@@ -67,6 +72,13 @@ export async function startStand(kind: StandKind): Promise<Stand> {
 			await app.child.stop();
 		},
 	};
+}
+
+/** A server of another maker, which needs no parameter. */
+async function foreign(kind: StandKind, name: string, program: ChildOptions["program"]): Promise<Stand> {
+	const child = new Child(name, { program, core: isPinned ? MEASURED_CORE : undefined });
+	const port = Number(await child.started());
+	return { kind, port, measured: child, other: undefined, stop: () => child.stop() };
 }
 
 async function single(kind: StandKind, name: string, role: SubjectRole): Promise<Stand> {

@@ -23,6 +23,8 @@ export interface TrialResult {
 	readonly measured: string;
 	/** Messages per CPU-second of the measured process, and of the other server. */
 	readonly perCpuSecond: Spread;
+	/** The same, round by round: rounds of the same number were made one after the other. */
+	readonly perRound: readonly number[];
 	readonly otherPerCpuSecond: Spread | undefined;
 	readonly perSecond: Spread;
 	readonly p50Us: Spread;
@@ -116,6 +118,7 @@ function summary(trial: Trial, rounds: readonly WindowResult[], stand: Stand | u
 	return {
 		...{ trial, measured: stand?.measured.name ?? "" },
 		perCpuSecond: of(rate(0)),
+		perRound: rounds.map(rate(0)),
 		otherPerCpuSecond: stand?.other ? of(rate(1)) : undefined,
 		perSecond: of(({ messages, seconds }) => messages / seconds),
 		p50Us: of(({ p50Us }) => p50Us),

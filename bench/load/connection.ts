@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { connect, type Socket } from "node:net";
-import { FrameCounter, LengthCounter, maskedFrame, SeparatorCounter } from "./frames.js";
+import { CLOSING_BRACKET, FrameCounter, LengthCounter, maskedFrame, SeparatorCounter } from "./frames.js";
 import type { LoadJob } from "./job.js";
 
 const READ_BYTES = 256 * 1024;
@@ -8,11 +8,22 @@ const HEAD_END = "\r\n\r\n";
 const LONGEST_HEAD = 4096;
 const SEPARATOR = "\u001e";
 const HANDSHAKE_ANSWER = "{}\u001e";
+/** Socket.IO (protocol 5 on Engine.IO 4): the server tells its settings, the client joins the main namespace and is let in. */
+const ENGINE_OPENED = /0\{"sid":[^}]*\}/;
+const JOIN_NAMESPACE = "40";
+const NAMESPACE_JOINED = /40\{"sid":"[^"]*"\}$/;
 
 /** One for all sockets: what is read is counted before the next read. */
 const readBuffer = Buffer.allocUnsafe(READ_BYTES);
 
 type Phase = "head" | "handshake" | "open";
+
+function counterOf(protocol: LoadJob["protocol"]): FrameCounter {
+	if (protocol === "messagepack") return new FrameCounter(new LengthCounter());
+	return new FrameCounter(
+		protocol === "socket.io" ? new SeparatorCounter(CLOSING_BRACKET) : new SeparatorCounter(),
+	);
+}
 
 /** A WebSocket client on a raw socket that knows no more than how many messages came. */
 export class LoadConnection {
@@ -32,9 +43,7 @@ export class LoadConnection {
 	constructor(job: LoadJob, opened: () => void) {
 		this.#job = job;
 		this.#opened = opened;
-		this.#counter = new FrameCounter(
-			job.protocol === "messagepack" ? new LengthCounter() : new SeparatorCounter(),
-		);
+		this.#counter = counterOf(job.protocol);
 		this.#socket = connect({
 			...{ host: "127.0.0.1", port: job.port, noDelay: true },
 			onread: { buffer: readBuffer, callback: (bytes) => this.#read(readBuffer.subarray(0, bytes)) },
@@ -81,11 +90,12 @@ export class LoadConnection {
 		else if (messages > 0) this.onMessages(messages);
 	}
 
-	/** The answers to the upgrade and to the handshake; each is short, and nothing follows before we have it. */
+	/** The answers to the upgrade and to the handshake: each is short, and no message follows before we have it. */
 	#readHead(text: string): void {
 		this.#head += text;
 		if (this.#head.length > LONGEST_HEAD) this.#fail("the server's first answer is too long");
 		else if (this.#phase === "head" && this.#head.includes(HEAD_END)) this.#upgraded();
+		else if (this.#phase === "handshake" && this.#job.protocol === "socket.io") this.#readEngine();
 		else if (this.#phase === "handshake" && this.#head.includes(SEPARATOR)) this.#shookHands();
 	}
 
@@ -94,14 +104,28 @@ export class LoadConnection {
 			this.#fail(`the server refused the upgrade: ${this.#head.split("\r\n")[0]}`);
 			return;
 		}
-		this.#head = "";
+		// Socket.IO's server speaks first.
+		this.#head = this.#head.slice(this.#head.indexOf(HEAD_END) + HEAD_END.length);
 		if (this.#job.protocol === "none") {
 			this.#open();
 			return;
 		}
 		this.#phase = "handshake";
+		if (this.#job.protocol === "socket.io") {
+			this.#readEngine();
+			return;
+		}
 		const handshake = `{"protocol":"${this.#job.protocol}","version":1}${SEPARATOR}`;
 		this.write(maskedFrame(Buffer.from(handshake), false));
+	}
+
+	#readEngine(): void {
+		if (NAMESPACE_JOINED.test(this.#head)) {
+			this.#open();
+		} else if (ENGINE_OPENED.test(this.#head)) {
+			this.#head = "";
+			this.write(maskedFrame(Buffer.from(JOIN_NAMESPACE), false));
+		}
 	}
 
 	#shookHands(): void {

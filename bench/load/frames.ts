@@ -2,7 +2,10 @@ import { randomBytes } from "node:crypto";
 
 const MASK_BYTES = 4;
 const MASKED = 0x80;
-const RECORD_SEPARATOR = 0x1e;
+/** Ends a message of the JSON hub protocol. */
+export const RECORD_SEPARATOR = 0x1e;
+/** Ends an event of Socket.IO: a JSON array, in a payload that has no other one. */
+export const CLOSING_BRACKET = 0x5d;
 const LONGEST_HEADER = 10;
 
 /** A client's final frame (RFC 6455 §5.2), masked once and for all. */
@@ -26,12 +29,18 @@ export interface PieceCounter {
 	count(bytes: Buffer, from: number, to: number): number;
 }
 
-/** Messages that end with the record separator, as in the JSON hub protocol. */
+/** Messages that end with a byte that stands nowhere else in them. */
 export class SeparatorCounter implements PieceCounter {
+	readonly #separator: number;
+
+	constructor(separator: number = RECORD_SEPARATOR) {
+		this.#separator = separator;
+	}
+
 	count(bytes: Buffer, from: number, to: number): number {
 		let messages = 0;
 		for (let at = from; at < to; at++) {
-			at = bytes.indexOf(RECORD_SEPARATOR, at);
+			at = bytes.indexOf(this.#separator, at);
 			if (at < 0 || at >= to) break;
 			messages++;
 		}

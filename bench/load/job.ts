@@ -2,8 +2,8 @@
 export interface LoadJob {
 	readonly port: number;
 	readonly path: string;
-	/** The hub protocol; `none` for a bare WebSocket server, whose messages end as those of the JSON protocol. */
-	readonly protocol: "json" | "messagepack" | "none";
+	/** The hub protocol; `none` for a bare WebSocket server, whose messages end as those of the JSON protocol; or Socket.IO's. */
+	readonly protocol: "json" | "messagepack" | "none" | "socket.io";
 	readonly clients: number;
 	/** What each client sends first, and the messages that come back to it. */
 	readonly setup: { readonly message: string; readonly answers: number } | undefined;

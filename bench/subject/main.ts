@@ -3,6 +3,7 @@ import { WebSocketServer } from "ws";
 import { createViewModelHub, MulticastViewModel, ViewModel } from "../../lib/dotnetify/index.js";
 import { acceptLinks, type ForwardingOptions, useForwarding } from "../../lib/forwarding/index.js";
 import { createHub, createServer, type InvocationContext } from "../../lib/index.js";
+import { answerCollections } from "./heap.js";
 import { HUB_PATH, type ProxyRole, type SubjectRole, VIEW_MODEL_PATH } from "./role.js";
 
 const HOST = "127.0.0.1";
@@ -49,7 +50,7 @@ const methods = {
 };
 
 async function startAppServer(): Promise<number> {
-	const settings = { keepAliveIntervalMs: KEEP_ALIVE_INTERVAL_MS };
+	const settings = { keepAliveIntervalMs: KEEP_ALIVE_INTERVAL_MS, maxConnectsPerSecond: null };
 	const hub = createHub<Answers>()({ ...settings, methods });
 	const viewModels = createViewModelHub({ ...settings, viewModels: { Echo, Board } });
 	for (const each of [hub, viewModels]) each.use(acceptLinks({ secrets: secrets() }));
@@ -67,7 +68,7 @@ async function startProxy({ appServer, useMessagePack }: ProxyRole): Promise<num
 }
 
 function proxyHub(): ReturnType<typeof createViewModelHub> {
-	return createViewModelHub({ keepAliveIntervalMs: KEEP_ALIVE_INTERVAL_MS });
+	return createViewModelHub({ keepAliveIntervalMs: KEEP_ALIVE_INTERVAL_MS, maxConnectsPerSecond: null });
 }
 
 /** What a WebSocket server costs that does nothing else. A first byte of "!" asks for a copy to everybody. */
@@ -100,10 +101,5 @@ function start(subject: SubjectRole): Promise<number> {
 	}
 }
 
-process.on("disconnect", () => process.exit());
-// The one thing that it is asked for.
-process.on("message", () => {
-	globalThis.gc?.();
-	process.send?.({ result: null });
-});
+answerCollections();
 process.send?.({ result: await start(JSON.parse(process.argv[2] ?? "{}") as SubjectRole) });

@@ -9,7 +9,9 @@ export interface ProxyRole {
 /** What a server under test is. */
 export type SubjectRole = { readonly role: "ws" | "ws-json" | "app-server" } | ProxyRole;
 
-/** Path of the hub with methods. */
+/** Path of the hub with methods, here and at ASP.NET Core. */
 export const HUB_PATH = "/hub";
+/** Path of Socket.IO, without its parts that are not WebSockets. */
+export const SOCKET_IO_PATH = "/socket.io/?EIO=4&transport=websocket";
 /** Path of the hub with view models. */
 export const VIEW_MODEL_PATH = "/dotnetify";

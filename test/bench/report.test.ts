@@ -9,7 +9,7 @@ function resultWith(parts: Partial<TrialResult>): TrialResult {
 	assert.ok(trial);
 	return {
 		...{ trial, measured: "app server", otherPerCpuSecond: undefined, kept: 0, otherCoreBusy: 0.5 },
-		...{ perCpuSecond: spreadOf([100_000]), perSecond: spreadOf([90_000]) },
+		...{ perCpuSecond: spreadOf([100_000]), perRound: [100_000], perSecond: spreadOf([90_000]) },
 		...{ p50Us: spreadOf([1]), p99Us: spreadOf([2]), busy: { measured: 0.9, other: 0, load: 0.5 } },
 		...parts,
 	};

@@ -46,11 +46,17 @@ describe("bench/run", function () {
 		const { code, out, err } = await bench("--smoke");
 		assert.equal(err, "");
 		assert.equal(code, 0);
-		const [, echo = "", fanOut = "", link = "", idle = ""] = out.split(/^## .*$/m);
+		const [, echo = "", fanOut = "", link = "", idle = "", compared = ""] = out.split(/^## .*$/m);
 		assert.equal(rowsOf(echo).length, 18);
 		assert.equal(rowsOf(fanOut).length, 10);
 		assert.equal(rowsOf(link).length, 11);
 		assert.equal(rowsOf(idle).length, 1);
+		// Echo of five, fan-out of three, idle clients of one; and the targets.
+		const [, ...tables] = compared.split(/^### .*$/m);
+		assert.deepEqual(
+			tables.map((table) => rowsOf(table).length),
+			[5, 3, 1, 5],
+		);
 		for (const [, name, to, from] of rowsOf(link)) {
 			assert.ok(Number(to) > 150, `${name}: ${to} bytes to the app server`);
 			assert.ok(Number(from) > 50, `${name}: ${from} bytes from the app server`);
