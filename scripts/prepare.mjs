@@ -70,8 +70,8 @@ export function prepareBench() {
 	});
 }
 
-/** Installs and builds what the tests need, without building anew what is there. */
-export function prepareReference() {
+/** Installs and builds what the tests need, for programs beside them, without building anew what is there. */
+export function prepareTestPrograms() {
 	return locked(async () => {
 		await install();
 		await build(["test"]);

@@ -5,7 +5,7 @@ import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ROOT, run, runNode, ScriptError, script } from "./command.mjs";
-import { prepareReference } from "./prepare.mjs";
+import { prepareTestPrograms } from "./prepare.mjs";
 
 const SDK_MAJOR = 10;
 const PROJECT = "test/reference/aspnet";
@@ -27,7 +27,7 @@ await script(async () => {
 		console.log(`trunkline: npm run test:reference is skipped: ${reason}`);
 		return 0;
 	}
-	await prepareReference();
+	await prepareTestPrograms();
 	// Build servers would go on running behind us.
 	const build = ["build", PROJECT, "-c", "Release", "--nologo", "-v", "quiet", "--disable-build-servers"];
 	const code = await run("dotnet", build);
