@@ -1,0 +1,36 @@
+/** How a connection ends that does not end in order. */
+export type Violence = "destroy" | "reset" | "half-close" | "mid-message";
+
+/** What carries a client's bytes, whichever transport it is. */
+export interface Carrier {
+	/** Called with bytes of the server. */
+	onBytes: (bytes: Buffer) => void;
+	/** Called once, when it is over, by whomever. */
+	onClosed: () => void;
+	send(bytes: Buffer): void;
+	/** Ends it, in a way that networks and crashed clients do. */
+	kill(how: Violence): void;
+	/** Ends it as a client that has said goodbye. */
+	close(): void;
+}
+
+/** Where a hub is, and with what its clients are let in. */
+export interface Address {
+	readonly port: number;
+	readonly path: string;
+}
+
+/** Asks for a connection token. */
+export async function negotiate({ port, path }: Address): Promise<{ token: string; transports: string[] }> {
+	const response = await fetch(`http://127.0.0.1:${port}${path}/negotiate?negotiateVersion=1`, {
+		method: "POST",
+	});
+	const answer = (await response.json()) as {
+		connectionToken: string;
+		availableTransports: { transport: string }[];
+	};
+	return {
+		token: answer.connectionToken,
+		transports: answer.availableTransports.map(({ transport }) => transport),
+	};
+}
