@@ -55,6 +55,8 @@ export class SoakClient {
 	readonly #random: Random;
 	readonly #diary: Diary;
 	readonly #stopping: AbortSignal;
+	/** By an upload of its own that has no end. */
+	#isHeldUp = false;
 
 	constructor(
 		kind: keyof typeof KINDS,
@@ -111,6 +113,7 @@ export class SoakClient {
 	}
 
 	async #life(session: Session): Promise<void> {
+		this.#isHeldUp = false;
 		const end = performance.now() + this.#random.below(2 * LIFE_MS);
 		while (performance.now() < end && !this.#stopping.aborted) {
 			await this.#pause(this.#random.below(2 * THINKING_MS));
@@ -119,7 +122,7 @@ export class SoakClient {
 				return;
 			}
 			// Not waited for: a client may end in the middle of its work.
-			void this.#work(session);
+			if (!this.#isHeldUp) void this.#work(session);
 		}
 		await this.#end(session);
 	}
@@ -183,8 +186,9 @@ export class SoakClient {
 
 	async #sum(session: Session): Promise<void> {
 		const items = Array.from({ length: this.#random.below(MOST_ITEMS) }, () => this.#random.below(10));
-		// One without an end runs until its client dies; a second one would wait for it.
+		// One without an end runs until its client dies, and holds up what the client says after it.
 		const isLeftOpen = this.#random.once(20);
+		this.#isHeldUp = isLeftOpen;
 		const outcome = await session.upload("sum", items, { isStream: false, isLeftOpen });
 		if (isLeftOpen) return;
 		this.#check(
@@ -211,7 +215,7 @@ export class SoakClient {
 		const { error, result } = outcome.completion;
 		const [found, right] = [JSON.stringify(error ?? result ?? null), JSON.stringify(wanted)];
 		if (found === right) this.#diary.worked(what);
-		else this.#diary.fault(`${this.#kind}, ${what}: ${found} and not ${right}`);
+		else this.#diary.fault(`${this.#kind}, ${what}: ${error ?? "a wrong answer"}`);
 	}
 
 	#checkItems(what: string, outcome: Outcome | undefined, wanted: readonly unknown[]): void {
@@ -219,6 +223,6 @@ export class SoakClient {
 		const { error } = outcome.completion;
 		const [found, right] = [JSON.stringify(error ?? outcome.items), JSON.stringify(wanted)];
 		if (found === right) this.#diary.worked(what);
-		else this.#diary.fault(`${this.#kind}, ${what}: ${found} and not ${right}`);
+		else this.#diary.fault(`${this.#kind}, ${what}: ${error ?? "a wrong answer"}`);
 	}
 }

@@ -16,7 +16,7 @@ class SharedDiary implements Diary {
 	readonly #connections: Record<string, number> = {};
 	readonly #ends: Record<string, number> = {};
 	readonly #work: Record<string, number> = {};
-	readonly #faults: string[] = [];
+	readonly #faults = new Map<string, number>();
 
 	connected(kind: string): void {
 		this.#connections[kind] = (this.#connections[kind] ?? 0) + 1;
@@ -31,11 +31,13 @@ class SharedDiary implements Diary {
 	}
 
 	fault(text: string): void {
-		if (this.#faults.length < KEPT_FAULTS) this.#faults.push(text);
+		if (this.#faults.size < KEPT_FAULTS || this.#faults.has(text))
+			this.#faults.set(text, (this.#faults.get(text) ?? 0) + 1);
 	}
 
 	get lives(): Lives {
-		return { connections: this.#connections, ends: this.#ends, work: this.#work, faults: this.#faults };
+		const faults = [...this.#faults].map(([text, count]) => `${count} × ${text}`);
+		return { connections: this.#connections, ends: this.#ends, work: this.#work, faults };
 	}
 }
 

@@ -120,9 +120,9 @@ export class Session {
 		this.#carrier.kill(how);
 	}
 
-	/** Says goodbye; or leaves without a word. */
+	/** Says goodbye, where it has said hello; or leaves without a word. */
 	close(isPolite: boolean): void {
-		if (isPolite) this.#send({ type: MessageType.Close });
+		if (isPolite && this.#isShaken) this.#send({ type: MessageType.Close });
 		this.#carrier.close();
 	}
 
