@@ -1,3 +1,5 @@
+import { answerTo } from "./http-request.js";
+
 /** How a connection ends that does not end in order. */
 export type Violence = "destroy" | "reset" | "half-close" | "mid-message";
 
@@ -22,10 +24,8 @@ export interface Address {
 
 /** Asks for a connection token. */
 export async function negotiate({ port, path }: Address): Promise<{ token: string; transports: string[] }> {
-	const response = await fetch(`http://127.0.0.1:${port}${path}/negotiate?negotiateVersion=1`, {
-		method: "POST",
-	});
-	const answer = (await response.json()) as {
+	const url = `http://127.0.0.1:${port}${path}/negotiate?negotiateVersion=1`;
+	const answer = JSON.parse((await answerTo(url, { method: "POST" })).body.toString()) as {
 		connectionToken: string;
 		availableTransports: { transport: string }[];
 	};

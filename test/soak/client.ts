@@ -7,7 +7,7 @@ import { type Outcome, Session } from "./session.js";
 import { WebSocketCarrier } from "./web-socket-carrier.js";
 
 /** A client says something about once in this time. */
-const THINKING_MS = 2_000;
+const THINKING_MS = 5_000;
 /** How long its connections live. */
 const LIFE_MS = 30_000;
 const GROUPS = 500;
@@ -55,8 +55,6 @@ export class SoakClient {
 	readonly #random: Random;
 	readonly #diary: Diary;
 	readonly #stopping: AbortSignal;
-	/** By an upload of its own that has no end. */
-	#isHeldUp = false;
 
 	constructor(
 		kind: keyof typeof KINDS,
@@ -113,7 +111,6 @@ export class SoakClient {
 	}
 
 	async #life(session: Session): Promise<void> {
-		this.#isHeldUp = false;
 		const end = performance.now() + this.#random.below(2 * LIFE_MS);
 		while (performance.now() < end && !this.#stopping.aborted) {
 			await this.#pause(this.#random.below(2 * THINKING_MS));
@@ -122,7 +119,7 @@ export class SoakClient {
 				return;
 			}
 			// Not waited for: a client may end in the middle of its work.
-			if (!this.#isHeldUp) void this.#work(session);
+			void this.#work(session);
 		}
 		await this.#end(session);
 	}
@@ -186,9 +183,8 @@ export class SoakClient {
 
 	async #sum(session: Session): Promise<void> {
 		const items = Array.from({ length: this.#random.below(MOST_ITEMS) }, () => this.#random.below(10));
-		// One without an end runs until its client dies, and holds up what the client says after it.
+		// One without an end runs until its client dies.
 		const isLeftOpen = this.#random.once(20);
-		this.#isHeldUp = isLeftOpen;
 		const outcome = await session.upload("sum", items, { isStream: false, isLeftOpen });
 		if (isLeftOpen) return;
 		this.#check(

@@ -1,34 +1,6 @@
-import { Agent, type ClientRequest, type IncomingMessage, request } from "node:http";
+import { Agent, type ClientRequest, request } from "node:http";
 import { type Address, type Carrier, negotiate, type Violence } from "./carrier.js";
-
-/** POSTs of all clients; sockets that wait are closed by themselves. */
-const agent = new Agent({ keepAlive: true, maxSockets: Number.POSITIVE_INFINITY, timeout: 30_000 });
-
-interface Asked {
-	readonly method: "GET" | "POST" | "DELETE";
-	readonly headers?: Record<string, string>;
-	readonly body?: Buffer;
-	/** A socket of its own, which can be killed without hurting others. */
-	readonly isAlone?: boolean;
-}
-
-function start(url: string, { method, headers, isAlone }: Asked): ClientRequest {
-	return request(url, { method, agent: isAlone ? new Agent() : agent, ...(headers ? { headers } : {}) });
-}
-
-function ask(asked: ClientRequest, body?: Buffer): Promise<IncomingMessage> {
-	return new Promise((resolve, reject) => {
-		asked.once("response", resolve);
-		asked.once("error", reject);
-		asked.end(body);
-	});
-}
-
-async function bodyOf(response: IncomingMessage): Promise<Buffer> {
-	const chunks: Buffer[] = [];
-	for await (const chunk of response) chunks.push(chunk as Buffer);
-	return Buffer.concat(chunks);
-}
+import { answerTo, bodyOf, responseTo, start } from "./http-request.js";
 
 /** What Server-Sent Events and long polling have in common: a token, and POSTs one after another. */
 abstract class HttpCarrier implements Carrier {
@@ -65,9 +37,8 @@ abstract class HttpCarrier implements Carrier {
 	async #post(bytes: Buffer): Promise<void> {
 		if (this.isOver) return;
 		try {
-			const response = await ask(start(this.url, { method: "POST" }), bytes);
-			await bodyOf(response);
-			if (response.statusCode !== 200) this.over();
+			const { statusCode } = await answerTo(this.url, { method: "POST", body: bytes });
+			if (statusCode !== 200) this.over();
 		} catch {
 			this.over();
 		}
@@ -83,7 +54,7 @@ export class ServerSentEventsCarrier extends HttpCarrier {
 		const carrier = new ServerSentEventsCarrier(address, (await negotiate(address)).token);
 		const headers = { Accept: "text/event-stream" };
 		carrier.#stream = start(carrier.url, { method: "GET", headers, isAlone: true });
-		const response = await ask(carrier.#stream);
+		const response = await responseTo(carrier.#stream);
 		if (response.statusCode !== 200) throw new Error(`server-sent events: HTTP ${response.statusCode}`);
 		response.setEncoding("utf8");
 		response.on("data", (text: string) => carrier.#read(text));
@@ -138,8 +109,7 @@ export class LongPollingCarrier extends HttpCarrier {
 	}
 
 	close(): void {
-		ask(start(this.url, { method: "DELETE" }))
-			.then(bodyOf)
+		answerTo(this.url, { method: "DELETE" })
 			.catch(() => undefined)
 			.finally(() => {
 				this.#polls.destroy();
@@ -149,7 +119,7 @@ export class LongPollingCarrier extends HttpCarrier {
 
 	async #ask(): Promise<{ statusCode: number | undefined; body: Buffer }> {
 		this.#poll = request(this.url, { method: "GET", agent: this.#polls });
-		const response = await ask(this.#poll);
+		const response = await responseTo(this.#poll);
 		return { statusCode: response.statusCode, body: await bodyOf(response) };
 	}
 

@@ -7,9 +7,9 @@ import { type Diary, KINDS, SoakClient } from "./client.js";
 import { HUB_PATH, type Lives, type Request } from "./report.js";
 
 const KEPT_FAULTS = 20;
-/** They come one after another, and not all at once. */
-const START_BATCH = 50;
-const BATCH_MS = 50;
+/** They come one after another, 250 a second, and not all at once. */
+const START_BATCH = 25;
+const BATCH_MS = 100;
 
 /** What all clients of this process went through. */
 class SharedDiary implements Diary {

@@ -6,7 +6,8 @@ export type Census = Readonly<Record<string, number>>;
 
 /** What the parent asks a child. */
 export type Request =
-	| { readonly kind: "census" }
+	/** Whole, or only what costs little: the rest stops the server for seconds where there are thousands of clients. */
+	| { readonly kind: "census"; readonly isWhole: boolean }
 	| { readonly kind: "live"; readonly port: number; readonly clients: number; readonly seconds: number };
 
 /** What clients went through. */
@@ -39,7 +40,8 @@ export const HEAP = "heap bytes";
 export interface Finding {
 	readonly name: string;
 	readonly before: number;
-	readonly during: number;
+	/** Absent where it was not counted. */
+	readonly during: number | undefined;
 	readonly after: number;
 	readonly isFine: boolean;
 }
@@ -50,14 +52,14 @@ export function compare(before: Census, during: Census, after: Census): Finding[
 	return names.map((name) => {
 		const [was, is] = [before[name] ?? 0, after[name] ?? 0];
 		const most = name === HEAP ? was * HEAP_GROWTH : was + (KEPT_BY_CACHES[name] ?? 0);
-		return { name, before: was, during: during[name] ?? 0, after: is, isFine: is <= most };
+		return { name, before: was, during: during[name], after: is, isFine: is <= most };
 	});
 }
 
 /** The findings as text, in columns. */
 export function table(findings: readonly Finding[]): string {
 	const rows = findings.map(({ name, before, during, after, isFine }) =>
-		[name, before, during, after, isFine ? "" : "LEFT"].map(String),
+		[name, before, during ?? "", after, isFine ? "" : "LEFT"].map(String),
 	);
 	const all = [["", "before", "during", "after", ""], ...rows];
 	const widths = [0, 1, 2, 3].map((column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));

@@ -8,11 +8,9 @@ import { ClientConnection } from "../../lib/hub/clients/client-connection.js";
 import { Download } from "../../lib/hub/streams/download.js";
 import { Upload } from "../../lib/hub/streams/upload.js";
 import { createHub, createServer, type InvocationContext, method } from "../../lib/index.js";
-import { type Census, HEAP, HUB_PATH } from "./report.js";
+import { type Census, HEAP, HUB_PATH, type Request } from "./report.js";
 
 const HOST = "127.0.0.1";
-/** Short, so that what was given up is gone soon after the last client. */
-const DISCONNECT_TIMEOUT_MS = 2_000;
 const ITEM_MS = 20;
 const COLLECTIONS = 4;
 
@@ -54,9 +52,6 @@ async function* double(_ctx: Context, items: AsyncIterable<unknown>): AsyncGener
 }
 
 const hub = createHub<Client>()({
-	disconnectTimeoutMs: DISCONNECT_TIMEOUT_MS,
-	clientResultTimeoutMs: 5_000,
-	maxConnectsPerSecond: null,
 	allowStatefulReconnects: true,
 	methods: {
 		echo: (_ctx: Context, value: unknown) => value,
@@ -96,18 +91,22 @@ function listeners(): number {
 	);
 }
 
-async function census(): Promise<Census> {
-	for (let k = 0; k < COLLECTIONS; k++) {
-		await new Promise((resolve) => setImmediate(resolve));
-		globalThis.gc?.();
-	}
+async function glance(): Promise<Record<string, number>> {
 	const { heapUsed, external } = process.memoryUsage();
-	const counts: Record<string, number> = {
+	return {
 		...{ clients: hub.lifetime.size, sockets: await sockets() },
 		...{ "streams that run": running.streams, "uploads that run": running.uploads },
 		...{ "connected without disconnected": running.listeners, listeners: listeners() },
 		[HEAP]: heapUsed + external,
 	};
+}
+
+async function census(): Promise<Census> {
+	for (let k = 0; k < COLLECTIONS; k++) {
+		await new Promise((resolve) => setImmediate(resolve));
+		globalThis.gc?.();
+	}
+	const counts = await glance();
 	for (const type of process.getActiveResourcesInfo())
 		counts[`resources ${type}`] = (counts[`resources ${type}`] ?? 0) + 1;
 	for (const type of CLASSES) counts[`objects ${type.name}`] = v8.queryObjects(type, { format: "count" });
@@ -115,5 +114,8 @@ async function census(): Promise<Census> {
 }
 
 process.on("disconnect", () => process.exit());
-process.on("message", () => void census().then((result) => process.send?.({ result })));
+process.on("message", (request: Request) => {
+	const isWhole = request.kind === "census" && request.isWhole;
+	void (isWhole ? census() : glance()).then((result) => process.send?.({ result }));
+});
 process.send?.({ result: (await server.listen(0, HOST)).port });

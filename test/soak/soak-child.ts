@@ -28,8 +28,8 @@ export class SoakChild {
 		return new SoakChild(child, Number(await answerOf(child)));
 	}
 
-	async census(): Promise<Census> {
-		return (await this.#ask({ kind: "census" })) as Census;
+	async census(isWhole: boolean): Promise<Census> {
+		return (await this.#ask({ kind: "census", isWhole })) as Census;
 	}
 
 	async live(request: { port: number; clients: number; seconds: number }): Promise<Lives> {

@@ -25,7 +25,7 @@ export interface SoakResult {
 async function quiet(server: SoakChild): Promise<Census> {
 	let last: Census | undefined;
 	for (const start = performance.now(); ; await wait(QUIET_POLL_MS)) {
-		const census = await server.census();
+		const census = await server.census(true);
 		const isSettled =
 			census["clients"] === 0 &&
 			census["sockets"] === 0 &&
@@ -49,7 +49,7 @@ async function send(
 		const all = Promise.all(lives);
 		all.catch(() => undefined);
 		await wait((seconds * 1_000) / 2);
-		const during = await server.census();
+		const during = await server.census(false);
 		return { during, lives: sumOf(await all) };
 	} finally {
 		await Promise.all(loads.map((load) => load.stop()));
