@@ -2,8 +2,9 @@
 import { setMaxListeners } from "node:events";
 import { setTimeout as wait } from "node:timers/promises";
 import { Random } from "../fuzz/frames/random.js";
-import { negotiate } from "./carrier.js";
-import { type Diary, KINDS, SoakClient } from "./client.js";
+import { negotiate } from "./clients/carrier.js";
+import { type Diary, KINDS, SoakClient } from "./clients/client.js";
+import { StatefulClient } from "./clients/stateful-client.js";
 import { HUB_PATH, type Lives, type Request } from "./report.js";
 
 const KEPT_FAULTS = 20;
@@ -11,12 +12,17 @@ const KEPT_FAULTS = 20;
 const START_BATCH = 25;
 const BATCH_MS = 100;
 
+function note(texts: Map<string, number>, text: string): void {
+	if (texts.size < KEPT_FAULTS || texts.has(text)) texts.set(text, (texts.get(text) ?? 0) + 1);
+}
+
 /** What all clients of this process went through. */
 class SharedDiary implements Diary {
 	readonly #connections: Record<string, number> = {};
 	readonly #ends: Record<string, number> = {};
 	readonly #work: Record<string, number> = {};
 	readonly #faults = new Map<string, number>();
+	readonly #notLetIn = new Map<string, number>();
 
 	connected(kind: string): void {
 		this.#connections[kind] = (this.#connections[kind] ?? 0) + 1;
@@ -31,21 +37,29 @@ class SharedDiary implements Diary {
 	}
 
 	fault(text: string): void {
-		if (this.#faults.size < KEPT_FAULTS || this.#faults.has(text))
-			this.#faults.set(text, (this.#faults.get(text) ?? 0) + 1);
+		note(this.#faults, text);
+	}
+
+	notLetIn(text: string): void {
+		note(this.#notLetIn, text);
 	}
 
 	get lives(): Lives {
-		const faults = [...this.#faults].map(([text, count]) => `${count} × ${text}`);
-		return { connections: this.#connections, ends: this.#ends, work: this.#work, faults };
+		return {
+			...{ connections: this.#connections, ends: this.#ends, work: this.#work },
+			...{ faults: Object.fromEntries(this.#faults), notLetIn: Object.fromEntries(this.#notLetIn) },
+		};
 	}
 }
 
 async function live({ port, clients, seconds }: Request & { readonly kind: "live" }): Promise<Lives> {
 	const address = { port, path: HUB_PATH };
-	const { transports } = await negotiate(address);
+	const { transports, isStateful } = await negotiate(address);
 	const names = Object.keys(KINDS) as (keyof typeof KINDS)[];
-	const kinds = names.filter((name) => transports.includes(KINDS[name].transport));
+	const kinds = [
+		...names.filter((name) => transports.includes(KINDS[name].transport)),
+		...(isStateful ? (["stateful"] as const) : []),
+	];
 	const diary = new SharedDiary();
 	const stop = new AbortController();
 	setMaxListeners(0, stop.signal);
@@ -55,8 +69,9 @@ async function live({ port, clients, seconds }: Request & { readonly kind: "live
 	for (let index = 0; index < clients && performance.now() < end; index++) {
 		const kind = kinds[index % kinds.length];
 		if (kind === undefined) throw new Error("negotiate names no transport");
-		const random = new Random(process.pid, index);
-		lives.push(new SoakClient(kind, { address, random, diary, stopping: stop.signal }).live());
+		const options = { address, diary, random: new Random(process.pid, index), stopping: stop.signal };
+		const client = kind === "stateful" ? new StatefulClient(options) : new SoakClient(kind, options);
+		lives.push(client.live());
 		if (index % START_BATCH === START_BATCH - 1) await wait(BATCH_MS);
 	}
 	await wait(Math.max(0, end - performance.now()));

@@ -18,8 +18,10 @@ export interface Lives {
 	readonly ends: Readonly<Record<string, number>>;
 	/** Work that was answered, and rightly so, by what it was. */
 	readonly work: Readonly<Record<string, number>>;
-	/** Wrong answers, and connects that failed; the first ones. */
-	readonly faults: readonly string[];
+	/** Wrong answers, and connections that ended; the first kinds of them. */
+	readonly faults: Readonly<Record<string, number>>;
+	/** Connects that failed; the first kinds of them. */
+	readonly notLetIn: Readonly<Record<string, number>>;
 }
 
 /** A table's rows that count what must not be more than before, each with what may be left in caches. */
@@ -56,6 +58,22 @@ export function compare(before: Census, during: Census, after: Census): Finding[
 	});
 }
 
+/** Of so many connects one may fail: a machine that is full drops some before the server sees them. */
+const CONNECTS_PER_FAILURE = 50;
+
+function total(counts: Readonly<Record<string, number>>): number {
+	return Object.values(counts).reduce((sum, count) => sum + count, 0);
+}
+
+/** Whether all was as it should be, and nothing is left. */
+export function isFine(findings: readonly Finding[], { faults, notLetIn, connections }: Lives): boolean {
+	return (
+		findings.every((finding) => finding.isFine) &&
+		total(faults) === 0 &&
+		total(notLetIn) * CONNECTS_PER_FAILURE <= total(connections)
+	);
+}
+
 /** The findings as text, in columns. */
 export function table(findings: readonly Finding[]): string {
 	const rows = findings.map(({ name, before, during, after, isFine }) =>
@@ -85,6 +103,7 @@ export function sumOf(lives: readonly Lives[]): Lives {
 		connections: sum(({ connections }) => connections),
 		ends: sum(({ ends }) => ends),
 		work: sum(({ work }) => work),
-		faults: lives.flatMap(({ faults }) => faults),
+		faults: sum(({ faults }) => faults),
+		notLetIn: sum(({ notLetIn }) => notLetIn),
 	};
 }

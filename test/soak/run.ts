@@ -1,6 +1,6 @@
 // npm run soak: thousands of clients that come, work and die; afterwards nothing of them may be left.
 import { parseArgs } from "node:util";
-import { table } from "./report.js";
+import { isFine, table } from "./report.js";
 import { soak } from "./soak.js";
 
 const USAGE = "npm run soak [-- [--clients 5000] [--seconds 120] [--warm-up 30]]";
@@ -48,10 +48,11 @@ if (settings) {
 	console.log(counts("connections", lives.connections));
 	console.log(counts("ends", lives.ends));
 	console.log(counts("answered as they should be", lives.work));
-	for (const fault of lives.faults) console.log(`FAULT ${fault}`);
-	const isFine = lives.faults.length === 0 && findings.every((finding) => finding.isFine);
-	console.log(isFine ? "nothing is left" : "something is left, or went wrong");
-	process.exitCode = isFine ? 0 : 1;
+	for (const [text, count] of Object.entries(lives.notLetIn)) console.log(`not let in: ${count} × ${text}`);
+	for (const [text, count] of Object.entries(lives.faults)) console.log(`FAULT ${count} × ${text}`);
+	const isGood = isFine(findings, lives);
+	console.log(isGood ? "nothing is left" : "something is left, or went wrong");
+	process.exitCode = isGood ? 0 : 1;
 } else {
 	process.exitCode = 1;
 }

@@ -22,15 +22,24 @@ export interface Address {
 	readonly path: string;
 }
 
+/** What negotiate answered. */
+export interface Negotiated {
+	readonly token: string;
+	readonly transports: readonly string[];
+	readonly isStateful: boolean;
+}
+
 /** Asks for a connection token. */
-export async function negotiate({ port, path }: Address): Promise<{ token: string; transports: string[] }> {
-	const url = `http://127.0.0.1:${port}${path}/negotiate?negotiateVersion=1`;
+export async function negotiate({ port, path }: Address): Promise<Negotiated> {
+	const url = `http://127.0.0.1:${port}${path}/negotiate?negotiateVersion=1&useStatefulReconnect=true`;
 	const answer = JSON.parse((await answerTo(url, { method: "POST" })).body.toString()) as {
 		connectionToken: string;
+		useStatefulReconnect?: boolean;
 		availableTransports: { transport: string }[];
 	};
 	return {
 		token: answer.connectionToken,
+		isStateful: answer.useStatefulReconnect === true,
 		transports: answer.availableTransports.map(({ transport }) => transport),
 	};
 }

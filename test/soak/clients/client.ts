@@ -1,6 +1,6 @@
 import { setTimeout as wait } from "node:timers/promises";
-import { type HubProtocol, jsonProtocol, messagePackProtocol } from "../../lib/protocols/index.js";
-import type { Random } from "../fuzz/frames/random.js";
+import { type HubProtocol, jsonProtocol, messagePackProtocol } from "../../../lib/protocols/index.js";
+import type { Random } from "../../fuzz/frames/random.js";
 import type { Address, Carrier, Violence } from "./carrier.js";
 import { LongPollingCarrier, ServerSentEventsCarrier } from "./http-carriers.js";
 import { type Outcome, Session } from "./session.js";
@@ -45,7 +45,17 @@ export interface Diary {
 	connected(kind: string): void;
 	ended(how: string): void;
 	worked(what: string): void;
+	/** A connect that failed: where a machine is full, some do. */
+	notLetIn(text: string): void;
 	fault(text: string): void;
+}
+
+/** What a client is given. */
+export interface SoakClientOptions {
+	readonly address: Address;
+	readonly random: Random;
+	readonly diary: Diary;
+	readonly stopping: AbortSignal;
 }
 
 /** A client that comes, works, dies, and comes back. */
@@ -56,20 +66,7 @@ export class SoakClient {
 	readonly #diary: Diary;
 	readonly #stopping: AbortSignal;
 
-	constructor(
-		kind: keyof typeof KINDS,
-		{
-			address,
-			random,
-			diary,
-			stopping,
-		}: {
-			readonly address: Address;
-			readonly random: Random;
-			readonly diary: Diary;
-			readonly stopping: AbortSignal;
-		},
-	) {
+	constructor(kind: keyof typeof KINDS, { address, random, diary, stopping }: SoakClientOptions) {
 		this.#kind = kind;
 		this.#address = address;
 		this.#random = random;
@@ -80,12 +77,9 @@ export class SoakClient {
 	/** Lives until it is told to stop. */
 	async live(): Promise<void> {
 		while (!this.#stopping.aborted) {
-			try {
-				await this.#connection();
-			} catch (error) {
-				this.#diary.fault(`${this.#kind}: ${(error as Error).message}`);
-				await this.#pause(RETRY_MS);
-			}
+			const carrier = await this.#open();
+			if (carrier) await this.#connection(carrier);
+			else await this.#pause(RETRY_MS);
 		}
 	}
 
@@ -93,9 +87,17 @@ export class SoakClient {
 		await wait(ms, undefined, { signal: this.#stopping }).catch(() => undefined);
 	}
 
-	async #connection(): Promise<void> {
-		const kind: Kind = KINDS[this.#kind];
-		const session = new Session(await kind.open(this.#address), kind.protocol);
+	async #open(): Promise<Carrier | undefined> {
+		try {
+			return await KINDS[this.#kind].open(this.#address);
+		} catch (error) {
+			this.#diary.notLetIn(`${this.#kind}: ${(error as Error).message}`);
+			return undefined;
+		}
+	}
+
+	async #connection(carrier: Carrier): Promise<void> {
+		const session = new Session(carrier, KINDS[this.#kind].protocol);
 		this.#diary.connected(this.#kind);
 		if (this.#random.once(50)) {
 			// It never speaks, or dies while the handshake is under way.

@@ -6,7 +6,7 @@ import {
 	MessageType,
 	type RecordSplitter,
 	TextSplitter,
-} from "../../lib/protocols/index.js";
+} from "../../../lib/protocols/index.js";
 import type { Carrier, Violence } from "./carrier.js";
 
 const MOST_BYTES = 1_000_000;
