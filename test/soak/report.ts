@@ -33,8 +33,8 @@ const KEPT_BY_CACHES: Readonly<Record<string, number>> = {
 	"objects IncomingMessage": 8,
 	"objects ServerResponse": 8,
 };
-/** By how much the heap may have grown. */
-const HEAP_GROWTH = 1.1;
+/** By how much the heap may have grown, as a factor. */
+export const HEAP_GROWTH = 1.1;
 /** The name of the heap's row, in bytes. */
 export const HEAP = "heap bytes";
 
@@ -49,11 +49,16 @@ export interface Finding {
 }
 
 /** Compares what a server holds before the clients come and after they went. */
-export function compare(before: Census, during: Census, after: Census): Finding[] {
+export function compare(
+	before: Census,
+	during: Census,
+	after: Census,
+	heapGrowth: number = HEAP_GROWTH,
+): Finding[] {
 	const names = [...new Set([before, during, after].flatMap((census) => Object.keys(census)))];
 	return names.map((name) => {
 		const [was, is] = [before[name] ?? 0, after[name] ?? 0];
-		const most = name === HEAP ? was * HEAP_GROWTH : was + (KEPT_BY_CACHES[name] ?? 0);
+		const most = name === HEAP ? was * heapGrowth : was + (KEPT_BY_CACHES[name] ?? 0);
 		return { name, before: was, during: during[name], after: is, isFine: is <= most };
 	});
 }

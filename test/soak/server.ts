@@ -53,6 +53,7 @@ async function* double(_ctx: Context, items: AsyncIterable<unknown>): AsyncGener
 
 const hub = createHub<Client>()({
 	allowStatefulReconnects: true,
+	disconnectTimeoutMs: process.argv[2] === undefined ? undefined : Number(process.argv[2]),
 	methods: {
 		echo: (_ctx: Context, value: unknown) => value,
 		join: (ctx: Context, group: string) => ctx.groups.add(ctx.connectionId, group),

@@ -21,10 +21,11 @@ export class SoakChild {
 	}
 
 	/** Starts a program of this folder. */
-	static async start(program: "server" | "load"): Promise<SoakChild> {
+	static async start(program: "server" | "load", parameter?: number): Promise<SoakChild> {
 		const file = fileURLToPath(new URL(`./${program}.${IS_COMPILED ? "js" : "ts"}`, import.meta.url));
 		const loader = IS_COMPILED ? ["--enable-source-maps"] : ["--import=tsx"];
-		const child = fork(file, [], { execArgv: ["--expose-gc", ...loader] });
+		const parameters = parameter === undefined ? [] : [String(parameter)];
+		const child = fork(file, parameters, { execArgv: ["--expose-gc", ...loader] });
 		return new SoakChild(child, Number(await answerOf(child)));
 	}
 

@@ -5,7 +5,7 @@ import { SoakChild } from "./soak-child.js";
 const LOADS = 2;
 /** Longer than anything that is given up may stay. */
 const QUIET_TIMEOUT_MS = 40_000;
-const QUIET_POLL_MS = 1_000;
+const QUIET_POLL_MS = 500;
 
 /** How many clients, and for how long. */
 export interface SoakSettings {
@@ -13,6 +13,10 @@ export interface SoakSettings {
 	readonly seconds: number;
 	/** What is not compiled yet, and lists that are empty yet, say nothing about memory. */
 	readonly warmUpSeconds: number;
+	/** How long the server keeps clients that lost their socket. @defaultValue the hub's */
+	readonly disconnectTimeoutMs?: number;
+	/** By how much the heap may have grown, as a factor. @defaultValue 1.1 */
+	readonly heapGrowth?: number;
 }
 
 /** What was left, and what the clients went through. */
@@ -21,18 +25,14 @@ export interface SoakResult {
 	readonly lives: Lives;
 }
 
-/** Asks until all clients are gone, and the counts have settled. */
-async function quiet(server: SoakChild): Promise<Census> {
-	let last: Census | undefined;
+/** Waits until all clients are gone and `isGood` says so, or the time is over; returns what is there then. */
+async function quiet(server: SoakChild, isGood: (census: Census) => boolean): Promise<Census> {
 	for (const start = performance.now(); ; await wait(QUIET_POLL_MS)) {
+		const isLate = performance.now() - start > QUIET_TIMEOUT_MS;
+		const { clients, sockets } = await server.census(false);
+		if (!isLate && (clients !== 0 || sockets !== 0)) continue;
 		const census = await server.census(true);
-		const isSettled =
-			census["clients"] === 0 &&
-			census["sockets"] === 0 &&
-			census["objects Timeout"] === last?.["objects Timeout"] &&
-			census["objects Map"] === last?.["objects Map"];
-		if (isSettled || performance.now() - start > QUIET_TIMEOUT_MS) return census;
-		last = census;
+		if (isLate || isGood(census)) return census;
 	}
 }
 
@@ -58,16 +58,17 @@ async function send(
 
 /** Soaks a server in clients. */
 export async function soak(settings: SoakSettings, say: (line: string) => void): Promise<SoakResult> {
-	const server = await SoakChild.start("server");
+	const server = await SoakChild.start("server", settings.disconnectTimeoutMs);
 	try {
 		say(`warm-up: ${settings.clients} clients for ${settings.warmUpSeconds} s`);
 		await send(server, settings.clients, settings.warmUpSeconds);
-		const before = await quiet(server);
+		const before = await quiet(server, () => true);
 		say(`${settings.clients} clients for ${settings.seconds} s`);
 		const { during, lives } = await send(server, settings.clients, settings.seconds);
 		say("all clients are gone; waiting for the server to be quiet");
-		const after = await quiet(server);
-		return { findings: compare(before, during, after), lives };
+		const findings = (after: Census): Finding[] => compare(before, during, after, settings.heapGrowth);
+		const after = await quiet(server, (found) => findings(found).every(({ isFine }) => isFine));
+		return { findings: findings(after), lives };
 	} finally {
 		await server.stop();
 	}
