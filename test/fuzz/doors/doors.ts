@@ -5,11 +5,15 @@ import type { Random } from "../frames/random.js";
 import type { Supply, Target, Worker } from "../report.js";
 import { HttpWorker, Tokens } from "./http-worker.js";
 import { PostWorker } from "./post-worker.js";
+import { TokenStock } from "./token-stock.js";
 import { clientFrame, WebSocketWorker } from "./web-socket-worker.js";
 
 const TEXT = 0x81;
 const BINARY = 0x82;
 const JSON_HANDSHAKE = Buffer.from('{"protocol":"json","version":1}\u001e');
+const STATEFUL_HANDSHAKE = Buffer.from('{"protocol":"json","version":2}\u001e');
+/** The first message of a socket that takes up a connection: all that it sent has arrived. */
+const RESUMPTION = Buffer.from('{"type":9,"sequenceId":1}\u001e');
 const MESSAGE_PACK_HANDSHAKE = Buffer.from('{"protocol":"messagepack","version":1}\u001e');
 
 /** A way into the hub. */
@@ -23,6 +27,10 @@ export interface Door {
 
 function repeated(count: number, make: () => Worker): Worker[] {
 	return Array.from({ length: count }, make);
+}
+
+function alternately(count: number, make: (isOdd: boolean) => Worker): Worker[] {
+	return Array.from({ length: count }, (_, index) => make(index % 2 === 1));
 }
 
 function asText(bytes: Buffer): Buffer {
@@ -83,11 +91,28 @@ export const DOORS: readonly Door[] = [
 	},
 	{
 		name: "post",
-		frame: (random) => (random.once(2) ? jsonFrame(random) : messagePackFrame(random)),
+		frame: jsonFrame,
+		workers: (target, supply, count) =>
+			alternately(count, (isOdd) => {
+				const transport = isOdd ? "ServerSentEvents" : "LongPolling";
+				return new PostWorker(target, { handshake: JSON_HANDSHAKE, transport }, supply);
+			}),
+	},
+	{
+		name: "post-binary",
+		frame: messagePackFrame,
 		workers: (target, supply, count) => {
-			let made = 0;
-			const handshakeOf = (): Buffer => (made++ % 2 === 0 ? JSON_HANDSHAKE : MESSAGE_PACK_HANDSHAKE);
-			return repeated(count, () => new PostWorker(target, handshakeOf(), supply));
+			const settings = { handshake: MESSAGE_PACK_HANDSHAKE, transport: "LongPolling" } as const;
+			return repeated(count, () => new PostWorker(target, settings, supply));
+		},
+	},
+	{
+		name: "stateful",
+		frame: jsonFrame,
+		workers: (target, supply, count) => {
+			const stateful = { tokens: new TokenStock(target), resumption: asText(RESUMPTION) };
+			const door = { handshake: asText(STATEFUL_HANDSHAKE), stateful, wrap: asBinary };
+			return repeated(count, () => new WebSocketWorker(target, door, supply));
 		},
 	},
 ];

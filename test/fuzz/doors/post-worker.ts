@@ -1,68 +1,18 @@
-import { connect, type Socket } from "node:net";
 import type { SentFrame, Supply, Target, Worker } from "../report.js";
+import { Asker } from "./asker.js";
 
-const HEAD_END = "\r\n\r\n";
 const PATIENCE_MS = 1_000;
 const MOST_BODIES = 256;
+const NOTHING = Buffer.alloc(0);
 
-/** One request after another on one socket; the answer is its status and its body. */
-class Asker {
-	readonly #port: number;
-	readonly #onAnswer: (status: number, body: string) => void;
-	readonly #onLost: () => void;
-	#socket: Socket | undefined;
-	#answer = "";
+/** How the server's side of such a connection comes: in one response that has no end, or in polls. */
+export type PostTransport = "ServerSentEvents" | "LongPolling";
 
-	constructor(port: number, onAnswer: (status: number, body: string) => void, onLost: () => void) {
-		this.#port = port;
-		this.#onAnswer = onAnswer;
-		this.#onLost = onLost;
-	}
-
-	ask(head: string, body: Buffer): void {
-		this.#answer = "";
-		this.#socket ??= this.#open();
-		this.#socket.write(
-			`${head} HTTP/1.1\r\nHost: 127.0.0.1\r\n${body.length > 0 || head.startsWith("POST") ? `Content-Length: ${body.length}\r\n` : ""}\r\n`,
-		);
-		if (body.length > 0) this.#socket.write(body);
-	}
-
-	close(): void {
-		const socket = this.#socket;
-		this.#socket = undefined;
-		socket?.destroy();
-	}
-
-	#open(): Socket {
-		const socket = connect({ host: "127.0.0.1", port: this.#port, noDelay: true });
-		socket.on("data", (bytes) => this.#socket === socket && this.#read(bytes.toString("latin1")));
-		socket.on("error", () => undefined);
-		socket.on("close", () => {
-			if (this.#socket !== socket) return;
-			this.#socket = undefined;
-			this.#onLost();
-		});
-		return socket;
-	}
-
-	#read(text: string): void {
-		this.#answer += text;
-		const end = this.#answer.indexOf(HEAD_END);
-		if (end < 0) return;
-		const head = this.#answer.slice(0, end);
-		const length = Number(/\r\ncontent-length: (\d+)/i.exec(head)?.[1] ?? 0);
-		if (this.#answer.length < end + HEAD_END.length + length) return;
-		const body = this.#answer.slice(end + HEAD_END.length);
-		this.#answer = "";
-		this.#onAnswer(Number(head.slice(9, 12)), body);
-	}
-}
-
-/** Sends frames as bodies of POSTs to a long-polling connection, while its polls wait beside them. */
+/** Sends frames as bodies of POSTs, while the server's side of the connection is open beside them. */
 export class PostWorker implements Worker {
 	readonly #target: Target;
 	readonly #handshake: Buffer;
+	readonly #transport: PostTransport;
 	readonly #supply: Supply;
 	#polls: Asker | undefined;
 	#posts: Asker | undefined;
@@ -74,7 +24,12 @@ export class PostWorker implements Worker {
 	connections = 0;
 	held = 0;
 
-	constructor(target: Target, handshake: Buffer, supply: Supply) {
+	constructor(
+		target: Target,
+		{ handshake, transport }: { readonly handshake: Buffer; readonly transport: PostTransport },
+		supply: Supply,
+	) {
+		this.#transport = transport;
 		this.#target = target;
 		this.#handshake = handshake;
 		this.#supply = supply;
@@ -117,14 +72,14 @@ export class PostWorker implements Worker {
 		this.connections++;
 		this.#bodies = 0;
 		this.#progressAt = performance.now();
-		const posts = new Asker(
-			this.#target.port,
-			(status, body) => this.#posted(status, body),
-			() => this.#lost(),
-		);
+		const posts = new Asker({
+			port: this.#target.port,
+			onAnswer: (status, body) => this.#posted(status, body),
+			onLost: () => this.#lost(),
+		});
 		this.#posts = posts;
 		this.#url = "";
-		posts.ask(`POST ${this.#target.path}/negotiate?negotiateVersion=1`, Buffer.alloc(0));
+		posts.ask(`POST ${this.#target.path}/negotiate?negotiateVersion=1`, NOTHING);
 	}
 
 	#posted(status: number, body: string): void {
@@ -142,24 +97,43 @@ export class PostWorker implements Worker {
 			return;
 		}
 		this.#url = `${this.#target.path}?id=${token}`;
+		if (this.#transport === "LongPolling") this.#poll();
+		else this.#listen();
+	}
+
+	#poll(): void {
 		let isFirst = true;
-		const polls = new Asker(
-			this.#target.port,
-			(status) => {
+		const polls = new Asker({
+			port: this.#target.port,
+			onAnswer: (status) => {
 				if (this.#polls !== polls) return;
 				if (status !== 200) {
 					this.#lost();
 					return;
 				}
-				polls.ask(`GET ${this.#url}`, Buffer.alloc(0));
+				polls.ask(`GET ${this.#url}`, NOTHING);
 				// The first poll is answered at once: the connection is there.
 				if (isFirst) this.#posts?.ask(`POST ${this.#url}`, this.#handshake);
 				isFirst = false;
 			},
-			() => this.#polls === polls && this.#lost(),
-		);
+			onLost: () => this.#polls === polls && this.#lost(),
+		});
 		this.#polls = polls;
-		polls.ask(`GET ${this.#url}`, Buffer.alloc(0));
+		polls.ask(`GET ${this.#url}`, NOTHING);
+	}
+
+	#listen(): void {
+		const stream = new Asker({
+			...{ port: this.#target.port, isEndless: true },
+			onAnswer: (status) => {
+				if (this.#polls !== stream) return;
+				if (status === 200) this.#posts?.ask(`POST ${this.#url}`, this.#handshake);
+				else this.#lost();
+			},
+			onLost: () => this.#polls === stream && this.#lost(),
+		});
+		this.#polls = stream;
+		stream.ask(`GET ${this.#url}`, NOTHING, "Accept: text/event-stream\r\n");
 	}
 
 	#answered(): void {

@@ -1,10 +1,13 @@
 import { connect, type Socket } from "node:net";
 import type { SentFrame, Supply, Target, Worker } from "../report.js";
+import type { TokenStock } from "./token-stock.js";
 
 const HEAD_END = "\r\n\r\n";
 const BATCH = 16;
 /** Frames of one connection, so that each starts anew now and then. */
 const MOST_FRAMES = 1_024;
+/** Of each socket of a connection that outlives them: few, since one frame of some ends the connection. */
+const MOST_STATEFUL_FRAMES = 4;
 /** After so long without an answer a connection is given up: a client may hold up itself, and only itself. */
 const PATIENCE_MS = 400;
 const PING = 0x89;
@@ -35,6 +38,8 @@ export interface WebSocketDoor {
 	readonly handshake: Buffer | undefined;
 	/** Frames of one connection, and of one write. */
 	readonly batch?: number;
+	/** Where the connection is to outlive its sockets: tokens, and what is sent first on a socket that is not its first. */
+	readonly stateful?: { readonly tokens: TokenStock; readonly resumption: Buffer };
 	/** A frame as it goes to the socket. */
 	wrap(bytes: Buffer): Buffer;
 }
@@ -56,6 +61,8 @@ export class WebSocketWorker implements Worker {
 	#sentOnSocket = 0;
 	#progressAt = 0;
 	#isStopped = false;
+	/** Of the connection that is to be taken up again. */
+	#token: string | undefined;
 	connections = 0;
 	held = 0;
 
@@ -72,6 +79,7 @@ export class WebSocketWorker implements Worker {
 	stop(): void {
 		this.#isStopped = true;
 		this.#socket?.destroy();
+		this.#door.stateful?.tokens.close();
 	}
 
 	tick(now: number): void {
@@ -83,6 +91,21 @@ export class WebSocketWorker implements Worker {
 	#open(): void {
 		this.#fill();
 		if (this.#isStopped || this.#unanswered.length === 0) return;
+		const { stateful, handshake } = this.#door;
+		if (!stateful) this.#connect(this.#target.path, handshake);
+		else if (this.#token !== undefined) this.#connect(this.#pathOf(this.#token), stateful.resumption);
+		else
+			stateful.tokens.take((token) => {
+				this.#token = token;
+				if (!this.#isStopped) this.#connect(this.#pathOf(token), handshake);
+			});
+	}
+
+	#pathOf(token: string): string {
+		return `${this.#target.path}?id=${token}`;
+	}
+
+	#connect(path: string, first: Buffer | undefined): void {
 		this.connections++;
 		this.#head = "";
 		this.#isUpgraded = false;
@@ -95,14 +118,14 @@ export class WebSocketWorker implements Worker {
 		socket.on("data", (bytes) => this.#socket === socket && this.#read(bytes));
 		socket.on("error", () => undefined);
 		socket.on("close", () => this.#socket === socket && this.#ended());
-		socket.write(this.#upgrade());
-		if (this.#door.handshake) socket.write(this.#door.handshake);
+		socket.write(this.#upgrade(path));
+		if (first) socket.write(first);
 		this.#sendAll(this.#unanswered);
 	}
 
-	#upgrade(): string {
+	#upgrade(path: string): string {
 		return (
-			`GET ${this.#target.path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
+			`GET ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
 			`Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MTIzNDU2Nzg5MDEyMzQ1Ng==${HEAD_END}`
 		);
 	}
@@ -110,7 +133,8 @@ export class WebSocketWorker implements Worker {
 	/** Takes new frames; returns those. */
 	#fill(): SentFrame[] {
 		const fresh: SentFrame[] = [];
-		while (this.#unanswered.length < (this.#door.batch ?? BATCH)) {
+		const most = this.#door.stateful ? MOST_STATEFUL_FRAMES : (this.#door.batch ?? BATCH);
+		while (this.#unanswered.length < most) {
 			const frame = this.#supply.take();
 			if (!frame) break;
 			this.#unanswered.push(frame);
@@ -130,6 +154,7 @@ export class WebSocketWorker implements Worker {
 		this.#socket = undefined;
 		socket?.destroy();
 		if (this.#isStopped) return;
+		this.#token = undefined;
 		if (this.#unanswered.shift()) this.#supply.done(1);
 		this.#open();
 	}
@@ -181,7 +206,8 @@ export class WebSocketWorker implements Worker {
 	}
 
 	#goOn(): void {
-		if (this.#sentOnSocket < MOST_FRAMES && this.#door.batch === undefined) {
+		const most = this.#door.stateful ? MOST_STATEFUL_FRAMES : MOST_FRAMES;
+		if (this.#sentOnSocket < most && this.#door.batch === undefined) {
 			const fresh = this.#fill();
 			if (fresh.length > 0) this.#sendAll(fresh);
 			else this.#leave();
