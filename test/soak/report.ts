@@ -8,7 +8,16 @@ export type Census = Readonly<Record<string, number>>;
 export type Request =
 	/** Whole, or only what costs little: the rest stops the server for seconds where there are thousands of clients. */
 	| { readonly kind: "census"; readonly isWhole: boolean }
+	| { readonly kind: "pace" }
 	| { readonly kind: "live"; readonly port: number; readonly clients: number; readonly seconds: number };
+
+/** How busy the server was. */
+export interface Pace {
+	/** Since it began. */
+	readonly cpuSeconds: number;
+	/** Since it was asked last. */
+	readonly longestPauseMs: number;
+}
 
 /** What clients went through. */
 export interface Lives {

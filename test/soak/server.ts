@@ -1,6 +1,7 @@
 // The server that is soaked: a process of its own, asked by its parent what it holds.
 import { IncomingMessage, ServerResponse } from "node:http";
 import { Socket } from "node:net";
+import { monitorEventLoopDelay } from "node:perf_hooks";
 import { setTimeout as wait } from "node:timers/promises";
 import v8 from "node:v8";
 import { MessageChannel } from "../../lib/hub/channel/message-channel.js";
@@ -8,7 +9,7 @@ import { ClientConnection } from "../../lib/hub/clients/client-connection.js";
 import { Download } from "../../lib/hub/streams/download.js";
 import { Upload } from "../../lib/hub/streams/upload.js";
 import { createHub, createServer, type InvocationContext, method } from "../../lib/index.js";
-import { type Census, HEAP, HUB_PATH, type Request } from "./report.js";
+import { type Census, HEAP, HUB_PATH, type Pace, type Request } from "./report.js";
 
 const HOST = "127.0.0.1";
 const ITEM_MS = 20;
@@ -72,6 +73,8 @@ hub.on("disconnected", () => {
 });
 const server = createServer().map(HUB_PATH, hub);
 
+const delays = monitorEventLoopDelay();
+delays.enable();
 const probe = setTimeout(() => undefined, 0);
 clearTimeout(probe);
 /** What each of the server's clients is made of. */
@@ -90,6 +93,14 @@ function listeners(): number {
 			total + emitter.eventNames().reduce((sum, name) => sum + emitter.listenerCount(String(name)), 0),
 		0,
 	);
+}
+
+/** How busy it was since it was asked last: a pause that no client should notice, unless the machine is full. */
+function pace(): Pace {
+	const { user, system } = process.cpuUsage();
+	const found = { cpuSeconds: (user + system) / 1e6, longestPauseMs: Math.round(delays.max / 1e6) };
+	delays.reset();
+	return found;
 }
 
 async function glance(): Promise<Record<string, number>> {
@@ -116,6 +127,10 @@ async function census(): Promise<Census> {
 
 process.on("disconnect", () => process.exit());
 process.on("message", (request: Request) => {
+	if (request.kind === "pace") {
+		process.send?.({ result: pace() });
+		return;
+	}
 	const isWhole = request.kind === "census" && request.isWhole;
 	void (isWhole ? census() : glance()).then((result) => process.send?.({ result }));
 });

@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
-import type { Census, Lives, Request } from "./report.js";
+import type { Census, Lives, Pace, Request } from "./report.js";
 
 const IS_COMPILED = !import.meta.url.endsWith(".ts");
 
@@ -31,6 +31,10 @@ export class SoakChild {
 
 	async census(isWhole: boolean): Promise<Census> {
 		return (await this.#ask({ kind: "census", isWhole })) as Census;
+	}
+
+	async pace(): Promise<Pace> {
+		return (await this.#ask({ kind: "pace" })) as Pace;
 	}
 
 	async live(request: { port: number; clients: number; seconds: number }): Promise<Lives> {

@@ -64,7 +64,13 @@ export async function soak(settings: SoakSettings, say: (line: string) => void):
 		await send(server, settings.clients, settings.warmUpSeconds);
 		const before = await quiet(server, () => true);
 		say(`${settings.clients} clients for ${settings.seconds} s`);
+		const { cpuSeconds } = await server.pace();
 		const { during, lives } = await send(server, settings.clients, settings.seconds);
+		const pace = await server.pace();
+		const share = (pace.cpuSeconds - cpuSeconds) / settings.seconds;
+		say(
+			`the server had ${Math.round(share * 100)}% of a core, its longest pause was ${pace.longestPauseMs} ms`,
+		);
 		say("all clients are gone; waiting for the server to be quiet");
 		const findings = (after: Census): Finding[] => compare(before, during, after, settings.heapGrowth);
 		const after = await quiet(server, (found) => findings(found).every(({ isFine }) => isFine));
