@@ -6,7 +6,7 @@ import { FuzzFailure, fuzz } from "./fuzz.js";
 import { CRASH_TARGET } from "./report.js";
 
 const SEED = 4;
-const FRAMES = 400;
+const FRAMES = 200;
 
 function doorOf(name: string): Door {
 	const door = DOORS.find((one) => one.name === name);

@@ -13,6 +13,7 @@ const WARM_UP_FRAMES = 1_000;
 const WARM_UP_FROM = 0x4000_0000;
 const STUCK_MS = 30_000;
 const QUIET_TIMEOUT_MS = 20_000;
+const QUIET_POLL_MS = 200;
 /** The witness's one, and what its HTTP client keeps open. */
 const MOST_SOCKETS = 4;
 /** What the server may hold more than after its warm-up: bounded lists that fill once. */
@@ -79,21 +80,33 @@ class Run {
 		this.#settings = settings;
 	}
 
+	/** Less than a warm-up. */
+	get #isShort(): boolean {
+		return this.#settings.frames < WARM_UP_FRAMES;
+	}
+
 	/** What is not compiled yet, and lists that are empty yet, say nothing about memory. */
 	async warmUp(): Promise<void> {
-		const frames = Math.min(this.#settings.frames, WARM_UP_FRAMES);
-		const settings = { ...this.#settings, frames, from: WARM_UP_FROM };
-		let heapBytes = 0;
-		for (const door of this.#settings.doors) heapBytes = (await this.#pass(door, settings)).heapBytes;
-		this.#heapLimit = heapBytes + HEAP_ALLOWANCE_BYTES;
+		const settings = { ...this.#settings, frames: WARM_UP_FRAMES, from: WARM_UP_FROM };
+		if (!this.#isShort) for (const door of this.#settings.doors) await this.#pass(door, settings);
+		this.#heapLimit = (await this.#quiet()) + HEAP_ALLOWANCE_BYTES;
 	}
 
-	pass(door: Door): Promise<DoorResult> {
-		return this.#pass(door, this.#settings);
+	async pass(door: Door): Promise<DoorResult> {
+		const frames = new Frames(door, this.#settings);
+		const result = await this.#pass(door, this.#settings, frames);
+		// What was given up half-way takes a second to go: a short run waits for it once.
+		const isLast = door === this.#settings.doors.at(-1);
+		const heapBytes = isLast || !this.#isShort ? await this.#quiet() : undefined;
+		this.#check(door, this.#settings, frames);
+		return { ...result, heapBytes };
 	}
 
-	async #pass(door: Door, settings: FuzzSettings): Promise<DoorResult> {
-		const frames = new Frames(door, settings);
+	async #pass(
+		door: Door,
+		settings: FuzzSettings,
+		frames: Frames = new Frames(door, settings),
+	): Promise<Omit<DoorResult, "heapBytes">> {
 		const [startedAt, answersBefore] = [performance.now(), this.#witness.answers];
 		const target = { port: this.#server.port, path: HUB_PATH };
 		const workers = door.workers(target, frames, WORKERS);
@@ -103,10 +116,9 @@ class Run {
 			for (const worker of workers) worker.stop();
 			const seconds = (performance.now() - startedAt) / 1_000;
 			await this.#witnessed(answersBefore);
-			const heapBytes = await this.#quiet();
 			this.#check(door, settings, frames);
 			return {
-				...{ door: door.name, frames: frames.looked, seconds, heapBytes },
+				...{ door: door.name, frames: frames.looked, seconds },
 				connections: workers.reduce((sum, { connections }) => sum + connections, 0),
 				held: workers.reduce((sum, { held }) => sum + held, 0),
 				witnessed: this.#witness.answers - answersBefore,
@@ -141,7 +153,7 @@ class Run {
 
 	/** Waits until only the witness is there; returns what the heap holds then. */
 	async #quiet(): Promise<number> {
-		for (const start = performance.now(); ; await wait(TICK_MS)) {
+		for (const start = performance.now(); ; await wait(QUIET_POLL_MS)) {
 			if (this.#server.faults.length > 0) return 0;
 			const { clients, sockets, heapBytes, isPolluted } = await this.#server.state();
 			if (isPolluted) this.#server.faults.push("the prototype of all objects was changed");

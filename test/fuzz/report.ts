@@ -31,8 +31,8 @@ export interface DoorResult {
 	readonly seconds: number;
 	/** Answers that the well-behaved client got meanwhile, all correct. */
 	readonly witnessed: number;
-	/** Of the server, with the well-behaved client only. */
-	readonly heapBytes: number;
+	/** Of the server, with the well-behaved client only; absent where nobody waited for the others to be gone. */
+	readonly heapBytes: number | undefined;
 }
 
 /** Where frames go. */

@@ -46,7 +46,7 @@ function line({ door, frames, connections, held, seconds, witnessed, heapBytes }
 	const rate = Math.round(frames / seconds);
 	return (
 		`${door.padEnd(12)} ${frames} frames in ${seconds.toFixed(1)} s (${rate} per second), ${connections} connections, ` +
-		`${held} given up; the witness got ${witnessed} answers; heap ${(heapBytes / 1024 / 1024).toFixed(1)} MiB`
+		`${held} given up; the witness got ${witnessed} answers; heap ${heapBytes === undefined ? "-" : (heapBytes / 1024 / 1024).toFixed(1)} MiB`
 	);
 }
 
