@@ -21,6 +21,7 @@ export interface Sizes {
 	/** Side by side with others: numbers of clients, a set of rows each. */
 	readonly comparedEchoClients: readonly number[];
 	readonly comparedFanOutClients: readonly number[];
+	readonly comparedIdleClients: number;
 	/** Its server takes a while to build. */
 	readonly withAspNet: boolean;
 }
@@ -37,6 +38,7 @@ const FULL: Sizes = {
 		idleCases: Number.POSITIVE_INFINITY,
 		comparedEchoClients: [200, 2_000],
 		comparedFanOutClients: [1_000, 5_000],
+		comparedIdleClients: 5_000,
 		withAspNet: true,
 	},
 };
@@ -44,14 +46,20 @@ const FULL: Sizes = {
 const QUICK: Sizes = {
 	...FULL,
 	...{ rounds: 3, warmUpMs: 1_500, settleMs: 200, windowMs: 700, fanOutClients: [1_000] },
-	...{ idleSettleMs: 1_000, idleRounds: 1, comparedEchoClients: [200], comparedFanOutClients: [1_000] },
+	...{
+		idleSettleMs: 2_000,
+		idleRounds: 1,
+		comparedIdleClients: 2_000,
+		comparedEchoClients: [200],
+		comparedFanOutClients: [1_000],
+	},
 };
 
 /** Proves that everything works and measures nothing. */
 const SMOKE: Sizes = {
 	...{ rounds: 1, warmUpMs: 20, settleMs: 10, windowMs: 50, idleSettleMs: 10, idleRounds: 1 },
 	...{ outstanding: [2], echoClients: 10, fanOutClients: [20], idleClients: 50, idleCases: 1 },
-	...{ comparedEchoClients: [10], comparedFanOutClients: [20], withAspNet: false },
+	...{ comparedEchoClients: [10], comparedFanOutClients: [20], comparedIdleClients: 50, withAspNet: false },
 };
 
 /** The questions, in the order in which they are answered. */

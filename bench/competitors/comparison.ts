@@ -19,7 +19,7 @@ export async function compare(sizes: Sizes, say: (line: string) => void): Promis
 	const comparison = {
 		echo: await runTrials(echoRows(sizes, stands), sizes, say),
 		fanOut: await runTrials(fanOutRows(sizes, stands), sizes, say),
-		idle: await measureIdle(idleRows(stands), sizes, say),
+		idle: await measureIdle(idleRows(stands), { ...sizes, idleClients: sizes.comparedIdleClients }, say),
 	};
 	return [
 		obstacle === undefined ? HOW : `${HOW}\n${obstacle}`,
