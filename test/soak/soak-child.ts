@@ -25,7 +25,9 @@ export class SoakChild {
 		const file = fileURLToPath(new URL(`./${program}.${IS_COMPILED ? "js" : "ts"}`, import.meta.url));
 		const loader = IS_COMPILED ? ["--enable-source-maps"] : ["--import=tsx"];
 		const parameters = parameter === undefined ? [] : [String(parameter)];
-		const child = fork(file, parameters, { execArgv: ["--expose-gc", ...loader] });
+		const child = fork(file, parameters, {
+			execArgv: ["--expose-gc", "--disable-warning=ExperimentalWarning", ...loader],
+		});
 		return new SoakChild(child, Number(await answerOf(child)));
 	}
 
