@@ -31,6 +31,7 @@ import {
 	notOffered,
 	OTHER_TRANSPORT,
 	Refusal,
+	reasonOf,
 	UNAVAILABLE,
 	UNKNOWN_ID,
 } from "./request/refusal.js";
@@ -62,6 +63,7 @@ type Answered = Answer | undefined;
  */
 export class Endpoint {
 	readonly #options: ResolvedEndpointOptions;
+	readonly #serverId: string;
 	readonly #tokens: ConnectionTokens;
 	readonly #admission: Admission;
 	readonly #gatekeeper: Gatekeeper;
@@ -74,6 +76,7 @@ export class Endpoint {
 	/** @throws TrunklineError `ERR_OPTION` */
 	constructor(options: EndpointOptions) {
 		this.#options = resolveEndpointOptions(options);
+		this.#serverId = options.serverId;
 		this.#tokens = createTokens({
 			serverId: options.serverId,
 			secrets: options.tokenSecrets,
@@ -116,11 +119,15 @@ export class Endpoint {
 		if (!isData) drainBody(req);
 		const request = this.#gatekeeper.describe(req);
 		const headers = this.#options.origins.headers(request);
+		const { origin } = request.headers;
+		if (origin !== undefined && headers["Access-Control-Allow-Origin"] === undefined) {
+			this.#gatekeeper.noteOrigin(request);
+		}
 		this.#answer({ req, res, request, headers })
 			.catch((error: unknown) => this.#answerTo(error))
 			.then((answer) => {
 				if (isData) drainBody(req);
-				else if (answer) this.#tellRefusal(req, answer);
+				if (answer) this.#tellRefusal(req, answer, isData);
 				const caching = req.method === "GET" ? NO_CACHE : {};
 				if (answer) writeAnswer(res, { ...answer, headers: { ...caching, ...headers, ...answer.headers } });
 			})
@@ -155,9 +162,13 @@ export class Endpoint {
 		else this.handleRequest(req, res);
 	}
 
-	/** The end of a connection is no connect, whatever becomes of it. */
-	#tellRefusal({ method }: IncomingMessage, { status }: Answer): void {
-		if (status >= 400 && method !== "DELETE") this.#options.onRefused?.(status);
+	/** Data and the end of a connection are no connects, whatever becomes of them. */
+	#tellRefusal({ method, url }: IncomingMessage, answer: Answer, isData = false): void {
+		const { status } = answer;
+		if (status < 400) return;
+		if (!isData && method !== "DELETE") this.#options.onRefused?.(status);
+		const reason = reasonOf(answer, queryValue(parseQuery(url ?? ""), "id"), this.#serverId);
+		this.#options.log.debug({ status, method, reason }, "A request was refused.");
 	}
 
 	#refuseUpgrade(req: IncomingMessage, socket: Duplex, answer: Answer): void {

@@ -6,7 +6,11 @@ import type { ConnectionRequest, User } from "./connection.js";
 import type { Redirection, ResolvedEndpointOptions } from "./options.js";
 import type { Answer } from "./request/answer.js";
 import { describeRequest } from "./request/client-address.js";
-import { FORBIDDEN, Refusal, UNAUTHORIZED, UNAVAILABLE } from "./request/refusal.js";
+import { forbidden, Refusal, UNAUTHORIZED, UNAVAILABLE } from "./request/refusal.js";
+
+/** Why a browser's page is refused. */
+const ANOTHER_ORIGIN =
+	"the page is of another origin: name it in allowedOrigins, or pass Host on and set trustProxy where it is the same";
 
 /** Finds out who asks and whether they may, by the functions of the application. Its methods throw a {@link Refusal}. */
 export class Gatekeeper {
@@ -35,7 +39,13 @@ export class Gatekeeper {
 
 	/** Whether the request's page may open a connection that no CORS header guards. */
 	checkOrigin(request: ConnectionRequest): void {
-		if (!this.#options.origins.allows(request)) throw new Refusal(FORBIDDEN);
+		if (!this.#options.origins.allows(request)) throw new Refusal(forbidden(ANOTHER_ORIGIN));
+	}
+
+	/** Tells the log of a page whose browser will not let it read the answer; the browser's own words name no option. */
+	noteOrigin(request: ConnectionRequest): void {
+		const origin = request.headers.origin?.slice(0, 100);
+		this.#options.log.debug({ origin, host: request.host }, `No CORS headers: ${ANOTHER_ORIGIN}.`);
 	}
 
 	/** Lets a new connect in at once, or when its turn has come; `visitor` tells by `close` that it has left. */
@@ -67,7 +77,7 @@ export class Gatekeeper {
 			throw new Refusal(this.#refusalOf(error, request));
 		}
 		if (authorize && !(await this.#inTime(authorize(user, request)))) {
-			throw new Refusal(user === undefined ? UNAUTHORIZED : FORBIDDEN);
+			throw new Refusal(user === undefined ? UNAUTHORIZED : forbidden("authorize answered false"));
 		}
 		return user;
 	}

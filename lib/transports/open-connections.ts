@@ -3,7 +3,7 @@ import { messageOf } from "../errors/index.js";
 import type { CarrierConnection } from "./carriers/carrier-connection.js";
 import type { User } from "./connection.js";
 import type { ResolvedEndpointOptions } from "./options.js";
-import { FORBIDDEN, Refusal, UNAVAILABLE, UNKNOWN_ID } from "./request/refusal.js";
+import { forbidden, Refusal, UNAVAILABLE, UNKNOWN_ID } from "./request/refusal.js";
 import type { ConnectionTokens } from "./tokens.js";
 
 /** The right to open one connection. */
@@ -33,7 +33,7 @@ export class OpenConnections {
 		for (const connectionId of this.#tokens.idsOf(id)) {
 			const connection = this.#open.get(connectionId);
 			if (!connection) continue;
-			if (connection.user?.id !== user?.id) throw new Refusal(FORBIDDEN);
+			if (connection.user?.id !== user?.id) throw new Refusal(forbidden("the connection is another user's"));
 			return connection;
 		}
 		return undefined;

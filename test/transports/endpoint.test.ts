@@ -164,7 +164,7 @@ describe("transports/endpoint upgrades", () => {
 	});
 
 	it("open what another process negotiated with the same secret, with the same id", async () => {
-		const tokenSecrets = ["shared"];
+		const tokenSecrets = ["shared by both of them"];
 		const first = await serve({ tokenSecrets });
 		const second = await serve({ tokenSecrets, serverId: "s2" });
 		const { connectionId, connectionToken } = await negotiated(first.port);
@@ -347,6 +347,60 @@ describe("transports/endpoint owners' mistakes", () => {
 		answer.resolve(undefined);
 		assert.equal((await ask(served.port, "/chat/negotiate")).status, 200);
 		await served.close();
+	});
+
+	describe("logs why a request was refused", () => {
+		const lines: string[] = [];
+		const keep: Log["debug"] = (fields, message) => void lines.push(`${JSON.stringify(fields)} ${message}`);
+		const log = { debug: keep, info: keep, warn: keep, error: keep };
+		beforeEach(() => {
+			lines.length = 0;
+		});
+
+		it("where another process negotiated", async () => {
+			const first = await serve();
+			const second = await serve({ serverId: "s2", log });
+			const { connectionToken } = await negotiated(first.port);
+			await refusal(second.port, `/chat?id=${connectionToken}`);
+			await ask(second.port, `/chat?id=${connectionToken}`);
+			assert.equal(lines.length, 2);
+			for (const line of lines) {
+				assert.match(
+					line,
+					/"status":404.*negotiated at process \\"s1\\", and this is \\"s2\\".*tokenSecrets/,
+				);
+			}
+			await first.close();
+			await second.close();
+		});
+
+		it("where the token is over, or no token of ours at all", async () => {
+			const served = await serve({ log });
+			await refusal(served.port, "/chat?id=s1.over");
+			await refusal(served.port, "/chat?id=something-else");
+			for (const line of lines) assert.match(line, /no connection has this token/);
+			assert.ok(lines.length === 2 && !lines.some((line) => line.includes("something-else")));
+			await served.close();
+		});
+
+		it("where the page is of another origin, also where only its browser will refuse", async () => {
+			const served = await serve({ log });
+			await refusal(served.port, "/chat", ["Origin: https://other.example"]);
+			await ask(served.port, "/chat/negotiate", { headers: { Origin: "https://other.example" } });
+			assert.match(lines[0] ?? "", /"status":403.*of another origin.*allowedOrigins/);
+			assert.match(lines[1] ?? "", /"origin":"https:\/\/other.example".*allowedOrigins/);
+			await served.close();
+		});
+
+		it("where authorize answers false, and where there is no room", async () => {
+			const served = await serve({ log, authenticate: () => ({ id: "ann" }), authorize: () => false });
+			await ask(served.port, "/chat/negotiate");
+			served.endpoint.close();
+			await ask(served.port, "/chat/negotiate");
+			assert.match(lines[0] ?? "", /"status":403.*authorize answered false/);
+			assert.match(lines[1] ?? "", /"status":503.*maxConnections/);
+			await served.close();
+		});
 	});
 
 	it("logs neither tokens nor cookies", async () => {

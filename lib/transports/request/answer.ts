@@ -9,6 +9,8 @@ export interface Answer {
 	readonly body?: string | Buffer | undefined;
 	/** @defaultValue text/plain */
 	readonly contentType?: string | undefined;
+	/** Why it is not what was asked for: for the log, and never sent. @defaultValue the body */
+	readonly reason?: string | undefined;
 }
 
 /** On every answer to a poll, as measured on ASP.NET Core 10, and on every refused GET: a cache may keep even a 404. */
