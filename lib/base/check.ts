@@ -1,4 +1,5 @@
 import { TrunklineError } from "../errors/index.js";
+import { type Log, silentLog } from "./log.js";
 
 function refuse(name: string, expected: string, found: unknown): TrunklineError {
 	return new TrunklineError("ERR_OPTION", `Option "${name}" must be ${expected}; found ${describe(found)}.`);
@@ -31,4 +32,20 @@ export function durationOption(name: string, value: number | undefined, byDefaul
 /** A limit in the unit that its name says; `null` means no limit. */
 export function limitOption(name: string, value: number | null | undefined, byDefault: number): number {
 	return value === null ? Number.POSITIVE_INFINITY : countOption(name, value, byDefault);
+}
+
+/** An option that is called, or undefined. A value in its place would be found out at the first client only. */
+export function functionOption<Called>(name: string, value: Called): Called {
+	if (value === undefined || typeof value === "function") return value;
+	throw refuse(name, "a function", value);
+}
+
+/** The option `log`, or silence. */
+export function logOption(log: Log | undefined): Log {
+	if (log === undefined) return silentLog;
+	const isLog = (["debug", "info", "warn", "error"] as const).every(
+		(level) => typeof log?.[level] === "function",
+	);
+	if (isLog) return log;
+	throw refuse("log", 'something with "debug", "info", "warn" and "error", such as pino() or console', log);
 }

@@ -43,7 +43,9 @@ const DOTNETIFY_LINK = "dotnetify-link";
  * @throws TrunklineError ERR_OPTION for a bad option.
  */
 export function createViewModelHub(options: ViewModelHubOptions = {}): Hub<ViewModelClientMethods> {
-	const { viewModels: sources = {}, ...hubOptions } = options;
+	const { viewModels: sources = {}, ...others } = options;
+	const { maxViewModelsPerConnection, maxVmIdLength, maxHeadersLength, maxQueuedListChanges, ...hubOptions } =
+		others;
 	const limits = resolveViewModelLimits(options);
 	const methods = viewModelMethods((connection) => viewModels.of(connection));
 	const hub = createHub<ViewModelClientMethods>()({ ...hubOptions, methods, route: viewModelRoute });

@@ -1,3 +1,4 @@
+import { TrunklineError } from "../errors/index.js";
 import type { ClientMethods } from "./clients/client-proxy.js";
 import type { MethodTable } from "./dispatch/method-types.js";
 import { Hub } from "./hub.js";
@@ -21,6 +22,16 @@ export function createHub<Client extends object = ClientMethods>(): <
 	Methods extends MethodTable<Client> = Record<never, never>,
 >(
 	options?: CreateHubOptions<Client, Methods>,
-) => Hub<Client, Methods> {
-	return ({ methods, ...options } = {}) => new Hub(options, (methods ?? {}) as unknown as MethodTable<never>);
+) => Hub<Client, Methods>;
+export function createHub(
+	...misplaced: readonly unknown[]
+): (options?: CreateHubOptions<ClientMethods>) => Hub<ClientMethods> {
+	// TypeScript says so too; in JavaScript it would be a function that is taken for a hub.
+	if (misplaced.length > 0) {
+		throw new TrunklineError(
+			"ERR_OPTION",
+			"createHub takes its options in a second call: createHub()({ … }).",
+		);
+	}
+	return ({ methods, ...options } = {}) => new Hub(options, (methods ?? {}) as MethodTable<never>);
 }

@@ -1,4 +1,4 @@
-import type { ErrorCode } from "../errors/index.js";
+import { type ErrorCode, TrunklineError } from "../errors/index.js";
 import { excerpt } from "../protocols/index.js";
 import type { DisconnectReason } from "./clients/client-connection.js";
 import type { ClientMethods } from "./clients/client-proxy.js";
@@ -31,6 +31,20 @@ export interface HubEvents<Client extends object = ClientMethods> {
 	/** A client is gone; its groups are still known. */
 	disconnected: [ctx: ConnectionContext<Client>, reason: DisconnectReason];
 	undeliverable: [event: UndeliverableEvent];
+}
+
+const EVENTS: readonly string[] = ["connected", "disconnected", "undeliverable"];
+
+/** Refuses what would never be called. @throws TrunklineError ERR_OPTION */
+export function checkListener(name: string, listener: unknown): void {
+	if (!EVENTS.includes(name)) {
+		throw new TrunklineError("ERR_OPTION", `A hub has no event "${name}", only ${EVENTS.join(", ")}.`);
+	}
+	if (typeof listener === "function") return;
+	throw new TrunklineError(
+		"ERR_OPTION",
+		`The listener of "${name}" must be a function; found ${typeof listener}.`,
+	);
 }
 
 /** The texts in an event may be a client's, of any length, and whoever hears of it may keep them. */

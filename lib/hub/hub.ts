@@ -22,9 +22,15 @@ import { ConnectionFilters, checkedFilter, DisconnectedContext, type HubFilter }
 import { ConnectionContext } from "./dispatch/invocation-context.js";
 import type { MethodTable } from "./dispatch/method-types.js";
 import type { HubExtension, Middleware } from "./dispatch/middleware.js";
-import { type HubEvents, type HubListener, shortened, type UndeliverableEvent } from "./hub-events.js";
+import {
+	checkListener,
+	type HubEvents,
+	type HubListener,
+	shortened,
+	type UndeliverableEvent,
+} from "./hub-events.js";
 import { Listeners, settledWithin } from "./listeners.js";
-import { attach } from "./mount.js";
+import { attach, checkServer } from "./mount.js";
 import { Observation } from "./observing/observation.js";
 import type { ConnectionEnd, ConnectionFacts, HubObserver } from "./observing/observer.js";
 import type { HubOptions } from "./options.js";
@@ -141,7 +147,9 @@ export class Hub<Client extends object = ClientMethods, Methods = unknown> {
 		return this;
 	}
 
+	/** Adds a listener behind those that are there; it is awaited. @throws TrunklineError ERR_OPTION for an event that is none. */
 	on<Name extends keyof HubEvents<Client>>(name: Name, listener: HubListener<HubEvents<Client>[Name]>): this {
+		checkListener(name, listener);
 		this.#listeners.add(name, listener);
 		return this;
 	}
@@ -202,9 +210,10 @@ export class Hub<Client extends object = ClientMethods, Methods = unknown> {
 
 	/**
 	 * Answers this hub's path in an existing application, and leaves everything else alone.
-	 * @throws TrunklineError ERR_OPTION where the path is none.
+	 * @throws TrunklineError ERR_OPTION where the path, or the server, is none.
 	 */
 	mount(options: MountOptions): this {
+		checkServer(options?.server);
 		const endpoint = this.endpoint(options.path);
 		attach(endpoint, options);
 		return this;

@@ -1,6 +1,7 @@
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import type Koa from "koa";
+import { TrunklineError } from "../errors/index.js";
 import type { Endpoint } from "../transports/index.js";
 import type { MountOptions } from "./hub.js";
 
@@ -9,6 +10,18 @@ const upgradable = new WeakMap<Server, Endpoint[]>();
 
 /** Requests that an endpoint answers. */
 const taken = new WeakSet<IncomingMessage>();
+
+/** An application in place of its server would be taken without a word: it is an emitter as well, but of no upgrades. */
+export function checkServer(server: unknown): void {
+	const { on, address } = (server ?? {}) as Partial<Record<"on" | "address", unknown>>;
+	if (typeof on === "function" && typeof address === "function") return;
+	const message =
+		'Option "server" must be the Node server that the application runs on: what http.createServer(app) or app.listen() returned, or app.server of Fastify';
+	throw new TrunklineError(
+		"ERR_OPTION",
+		`${message}; found ${server === undefined ? "nothing" : `a ${typeof server}`}.`,
+	);
+}
 
 /** Puts an endpoint into an application: its path's requests and upgrades, and nothing else. */
 export function attach(endpoint: Endpoint, { app, server }: MountOptions): void {

@@ -107,7 +107,7 @@ export interface HubOptions {
 	readonly allowedOrigins?: readonly string[] | "*" | undefined;
 	/** Whose forwarding headers are believed; Express's meaning. @defaultValue false: nobody's */
 	readonly trustProxy?: TrustProxy | undefined;
-	/** Keys of connection tokens: the first signs, all verify. Give every process of one address the same. @defaultValue random per process */
+	/** Keys of connection tokens, 16 characters at least: the first signs, all verify. Give every process of one address the same. @defaultValue random per process */
 	readonly tokenSecrets?: readonly string[] | undefined;
 	/** Name of this process in connection tokens, for load balancers that route by it. @defaultValue random */
 	readonly serverId?: string | undefined;

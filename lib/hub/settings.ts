@@ -2,10 +2,11 @@ import {
 	type Clock,
 	countOption,
 	durationOption,
+	functionOption,
 	type Log,
 	limitOption,
+	logOption,
 	randomName,
-	silentLog,
 	systemClock,
 } from "../base/index.js";
 import { TrunklineError } from "../errors/index.js";
@@ -65,17 +66,28 @@ export function resolveHubOptions(options: HubOptions): ResolvedHubOptions {
 	const transport = transportSettings(options);
 	// Checked here as well, so that a mistake shows where the hub is made and not where it is mounted.
 	resolveEndpointOptions({ ...transport, path: "/", serverId: "-", onConnection: () => {} });
-	return Object.freeze({
+	const resolved = {
 		detailedErrors: options.detailedErrors ?? false,
 		closeOnAuthenticationExpiration: options.closeOnAuthenticationExpiration ?? false,
 		...resolveTimes(options),
 		...resolveLimits(options),
-		route: options.route,
+		route: functionOption("route", options.route),
 		serverId: serverIdOption(options.serverId),
-		log: options.log ?? silentLog,
+		log: logOption(options.log),
 		clock: options.clock ?? systemClock,
-		transport,
-	});
+	};
+	refuseUnknown(options, Object.keys({ ...resolved, ...transport }));
+	return Object.freeze({ ...resolved, transport });
+}
+
+/** A name that is not known may be a misspelt `authenticate`, and nobody would notice. */
+function refuseUnknown(options: object, known: readonly string[]): void {
+	for (const [name, value] of Object.entries(options)) {
+		if (value === undefined || known.includes(name)) continue;
+		const meant = known.find((each) => each.toLowerCase().startsWith(name.toLowerCase()));
+		const hint = meant === undefined ? "docs/hubs.md#options has them all" : `did you mean "${meant}"?`;
+		throw new TrunklineError("ERR_OPTION", `A hub has no option "${name}": ${hint}`);
+	}
 }
 
 function transportSettings(options: HubOptions): TransportSettings {

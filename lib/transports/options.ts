@@ -2,9 +2,10 @@ import {
 	type Clock,
 	countOption,
 	durationOption,
+	functionOption,
 	type Log,
 	limitOption,
-	silentLog,
+	logOption,
 	systemClock,
 } from "../base/index.js";
 import { TrunklineError } from "../errors/index.js";
@@ -52,7 +53,7 @@ export interface EndpointOptions {
 	readonly onConnection: (connection: Connection) => void;
 	/** Hears the HTTP status of each negotiate, connect or poll that is refused. Must not throw. @defaultValue nobody */
 	readonly onRefused?: ((status: number) => void) | undefined;
-	/** Keys of the connection tokens: the first signs, all verify. Not empty. @defaultValue random per process */
+	/** Keys of the connection tokens, 16 characters at least: the first signs, all verify. @defaultValue random per process */
 	readonly tokenSecrets?: readonly string[] | undefined;
 	/**
 	 * Finds out who asks; called for every request. Throwing (or rejecting) answers 401, nothing is anonymous.
@@ -149,16 +150,16 @@ export function resolveEndpointOptions(options: EndpointOptions): ResolvedEndpoi
 		path: checkPath(options.path),
 		onConnection: options.onConnection,
 		onRefused: options.onRefused,
-		authenticate: options.authenticate ?? (() => undefined),
-		authorize: options.authorize,
-		redirect: options.redirect,
+		authenticate: functionOption("authenticate", options.authenticate) ?? (() => undefined),
+		authorize: functionOption("authorize", options.authorize),
+		redirect: functionOption("redirect", options.redirect),
 		transports: checkTransports(options.transports),
 		allowStatefulReconnects: options.allowStatefulReconnects ?? false,
 		origins: new Origins(options.allowedOrigins),
 		trust: compileTrust(options.trustProxy),
 		...resolveTimes(options),
 		...resolveLimits(options),
-		log: options.log ?? silentLog,
+		log: logOption(options.log),
 		clock: options.clock ?? systemClock,
 	};
 }

@@ -6,6 +6,8 @@ import { TrunklineError } from "../errors/index.js";
 export const DEFAULT_TOKEN_LIFETIME_MS = 15_000;
 /** How far in the future a token's time may lie, in milliseconds: the clocks of two processes differ a little. */
 export const TOKEN_SKEW_MS = 5_000;
+/** Characters of a secret, at least: who guesses it makes tokens. */
+export const MIN_SECRET_LENGTH = 16;
 /** How many used tokens a process remembers until they expire. */
 export const DEFAULT_MAX_USED_TOKENS = 131_072;
 
@@ -14,7 +16,7 @@ export interface TokenOptions {
 	/** Prefix of the tokens made here, 1 to 32 of `A-Z a-z 0-9 _ -`; a load balancer can route by it. */
 	readonly serverId: string;
 	/**
-	 * Keys. The first signs; all verify, so that a new one can be put in front while the old one still holds. Processes
+	 * Keys, 16 characters each at least. The first signs; all verify, so that a new one can be put in front while the old one still holds. Processes
 	 * that share one accept each other's tokens (but for those of version 0). @defaultValue random per process
 	 */
 	readonly secrets?: readonly string[] | undefined;
@@ -201,21 +203,20 @@ function checkServerId(serverId: string): string {
 
 function deriveKeys(secrets: readonly string[] | undefined): readonly [Key, ...Key[]] {
 	const given = secrets ?? [randomBytes(32).toString("base64url")];
-	const [first, ...rest] = given.map(deriveGivenKey);
+	// A text would be taken letter by letter.
+	const [first, ...rest] = Array.isArray(given) ? given.map(deriveGivenKey) : [];
 	if (first === undefined) {
-		throw new TrunklineError(
-			"ERR_OPTION",
-			'Option "tokenSecrets" must name at least one secret; found an empty list.',
-		);
+		throw new TrunklineError("ERR_OPTION", 'Option "tokenSecrets" must be a list of at least one secret.');
 	}
 	return [first, ...rest];
 }
 
 function deriveGivenKey(secret: string): Key {
-	if (typeof secret === "string" && secret.length > 0) return deriveKey(secret);
+	if (typeof secret === "string" && secret.length >= MIN_SECRET_LENGTH) return deriveKey(secret);
+	const found = typeof secret === "string" ? `one of ${secret.length}` : `a ${typeof secret}`;
 	// The value itself stays out of the message: it may be half a secret.
 	throw new TrunklineError(
 		"ERR_OPTION",
-		'Each entry of option "tokenSecrets" must be a text that is not empty.',
+		`Each entry of option "tokenSecrets" must be a text of at least ${MIN_SECRET_LENGTH} characters; found ${found}.`,
 	);
 }

@@ -130,6 +130,11 @@ const RESERVED = new Set([
  * method.
  */
 export function bindMethods(methods: MethodTable<never>): ReadonlyMap<string, BoundMethod> {
+	if (!isPlainObject(methods)) {
+		const message =
+			'Option "methods" must be a plain object: what a class declares is not taken. Write { send: (ctx, text) => … }.';
+		throw new TrunklineError("ERR_OPTION", message);
+	}
 	const bound = new Map<string, BoundMethod>();
 	for (const [name, declared] of Object.entries(methods)) {
 		const key = name.toLowerCase();
@@ -140,6 +145,12 @@ export function bindMethods(methods: MethodTable<never>): ReadonlyMap<string, Bo
 	return bound;
 }
 
+function isPlainObject(value: unknown): boolean {
+	if (typeof value !== "object" || value === null) return false;
+	const prototype: unknown = Object.getPrototypeOf(value);
+	return prototype === null || Object.getPrototypeOf(prototype) === null;
+}
+
 function bindOne(name: string, given: HubMethod<never> | DeclaredMethod): BoundMethod {
 	const declared = given instanceof DeclaredMethod ? given : new DeclaredMethod({}, given);
 	const { handler, schemas, streams, isStreaming, authorize } = declared;
@@ -148,6 +159,14 @@ function bindOne(name: string, given: HubMethod<never> | DeclaredMethod): BoundM
 	}
 	if (!Number.isSafeInteger(streams) || streams < 0) {
 		throw refuse(name, `has "streams" that is no whole number of at least 0; found ${String(streams)}`);
+	}
+	const stranger =
+		schemas?.findIndex((schema) => typeof schema?.["~standard"]?.validate !== "function") ?? -1;
+	if (stranger >= 0) {
+		throw refuse(
+			name,
+			`has something else than a schema for argument ${stranger + 1}; take zod's, or any Standard Schema`,
+		);
 	}
 	const required = Math.max(0, handler.length - 1 - streams);
 	const call = handler as (ctx: InvocationContext<never>, ...args: readonly unknown[]) => unknown;

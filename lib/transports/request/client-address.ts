@@ -56,6 +56,7 @@ export function compileTrust(option: TrustProxy | undefined): Trust {
 		if (!Number.isSafeInteger(option) || option < 0) throw badTrust(String(option));
 		return (_address, hop) => hop < option;
 	}
+	if (!Array.isArray(option)) throw badTrust(String(option));
 	return trustRanges(option);
 }
 

@@ -12,6 +12,7 @@ export class Origins {
 
 	/** @throws TrunklineError `ERR_OPTION` for an entry that is no origin */
 	constructor(allowed: readonly string[] | "*" = []) {
+		if (allowed !== "*" && !Array.isArray(allowed)) throw badList(allowed);
 		this.#allowed = allowed === "*" ? allowed : new Set(allowed.map(checkOrigin));
 	}
 
@@ -62,6 +63,13 @@ function isSameHost(origin: URL, request: ConnectionRequest): boolean {
 	if (request.secure && origin.protocol !== "https:") return false;
 	const asked = `${origin.protocol}//${request.host}`;
 	return request.host !== "" && URL.canParse(asked) && new URL(asked).host === origin.host;
+}
+
+function badList(found: unknown): TrunklineError {
+	return new TrunklineError(
+		"ERR_OPTION",
+		`Option "allowedOrigins" must be a list of origins, or "*"; found ${JSON.stringify(found)}.`,
+	);
 }
 
 function checkOrigin(entry: string): string {
