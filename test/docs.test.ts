@@ -7,7 +7,14 @@ import { createHub } from "../lib/index.js";
 
 const run = promisify(execFile);
 
-const PAGES = ["hubs.md", "metrics.md", "authentication.md", "load-balancers.md"];
+const PAGES = [
+	"hubs.md",
+	"metrics.md",
+	"authentication.md",
+	"load-balancers.md",
+	"view-models.md",
+	"migrating-from-aspnet-core.md",
+];
 
 /** What examples without imports go on from. */
 const GIVEN = `import { createHub, createServer, HubException } from "trunkline";
@@ -15,6 +22,13 @@ interface Client { received(user: string, text: string): void; confirm(text: str
 const hub = createHub<Client>()();
 const server = createServer().map("/chat", hub);
 declare const connectionId: string;
+`;
+
+/** The same for the page on view models. */
+const GIVEN_VIEW_MODELS = `import { RoutableViewModel, ViewModel, type ViewModelClient } from "trunkline/dotnetify";
+interface Employee { Id: number; Name: string }
+declare function openDatabase(): { all(): Promise<Employee[]>; insert(name: string): Promise<Employee> };
+declare function isExpired(token: unknown): boolean;
 `;
 
 const TSCONFIG = {
@@ -30,7 +44,8 @@ const textOf = (page: string): string => readFileSync(join("docs", page), "utf8"
 
 function examplesOf(page: string): string[] {
 	const found = [...textOf(page).matchAll(/```ts\n([\s\S]*?)```/g)].map(([, code = ""]) => code);
-	return found.map((code) => (/^import /m.test(code) ? code : `${GIVEN}${code}\nexport {};\n`));
+	const given = page === "view-models.md" ? GIVEN_VIEW_MODELS : GIVEN;
+	return found.map((code) => (/^import /m.test(code) ? code : `${given}${code}\nexport {};\n`));
 }
 
 /** Options as lib/hub/options.ts declares them: names and the texts of their defaults. */
@@ -91,13 +106,15 @@ describe("docs", function () {
 		assert.ok(compared >= 10);
 	});
 
-	it("have an entry in the contents for each section of the page on hubs", () => {
-		const text = textOf("hubs.md");
-		const sections = [...text.matchAll(/^## (.+)$/gm)].map(([, title = ""]) => anchorOf(title));
-		const [, contents = ""] = /^Contents: ([\s\S]*?)\n\n/m.exec(text) ?? [];
-		const links = [...contents.matchAll(/\(#([a-z-]+)\)/g)].map(([, link]) => link);
-		assert.deepEqual(links, sections);
-	});
+	for (const page of ["hubs.md", "migrating-from-aspnet-core.md"]) {
+		it(`have an entry in the contents for each section of ${page}`, () => {
+			const text = textOf(page);
+			const sections = [...text.matchAll(/^## (.+)$/gm)].map(([, title = ""]) => anchorOf(title));
+			const [, contents = ""] = /^Contents: ([\s\S]*?)\n\n/m.exec(text) ?? [];
+			const links = [...contents.matchAll(/\(#([a-z-]+)\)/g)].map(([, link]) => link);
+			assert.deepEqual(links, sections);
+		});
+	}
 
 	it("link to files and headings that exist", () => {
 		for (const page of PAGES) {

@@ -1,14 +1,12 @@
 import assert from "node:assert/strict";
-import { type ChildProcess, execFile, spawn } from "node:child_process";
-import { once } from "node:events";
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
+import { execFile } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { type HubConnection, HubConnectionBuilder, LogLevel, Subject } from "@microsoft/signalr";
+import { freePort, RunningExamples } from "./running-examples.js";
 
 const run = promisify(execFile);
-const folder = join(process.cwd(), "temp", `readme-${process.pid}`);
 const SECRET = "a secret of the README's test";
 const TSCONFIG = {
 	extends: "../../tsconfig.base.json",
@@ -33,15 +31,6 @@ function examples(): Map<string, string> {
 	return new Map(found.filter(([, code]) => code !== "") as [string, string][]);
 }
 
-async function freePort(): Promise<number> {
-	const server = createServer().listen(0, "127.0.0.1");
-	await once(server, "listening");
-	const { port } = server.address() as { port: number };
-	server.close();
-	await once(server, "close");
-	return port;
-}
-
 const modules = (code: string): string =>
 	/^import /m.test(code)
 		? code
@@ -49,36 +38,25 @@ const modules = (code: string): string =>
 
 describe("README", function () {
 	this.timeout(60_000);
-	const children: ChildProcess[] = [];
+	let running: RunningExamples;
+	let folder: string;
 
 	before(() => {
-		mkdirSync(folder, { recursive: true });
+		running = new RunningExamples("readme");
+		folder = running.folder;
 		writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(TSCONFIG));
 		let number = 0;
 		for (const code of examples().values())
 			writeFileSync(join(folder, `example-${++number}.ts`), modules(code));
 	});
 
-	after(async () => {
-		for (const child of children) {
-			child.kill("SIGKILL");
-			if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
-		}
-		rmSync(folder, { recursive: true, force: true });
-	});
+	after(() => running.close());
 
 	/** Runs an example on ports of its own; resolves when its server answers. */
 	async function start(heading: string, ports: Record<string, number>): Promise<void> {
 		let code = examples().get(heading) ?? "";
 		for (const [written, port] of Object.entries(ports)) code = code.replaceAll(written, String(port));
-		const name = `${heading.replaceAll(" ", "-")}.ts`;
-		writeFileSync(join(folder, name), `${code}\nconsole.log("listening");\n`);
-		const child = spawn(process.execPath, ["--import=tsx", join(folder, name)], {
-			env: { ...process.env, LINK_SECRET: SECRET },
-			stdio: ["ignore", "pipe", "inherit"],
-		});
-		children.push(child);
-		await once(child.stdout as NodeJS.ReadableStream, "data");
+		await running.start(heading.replaceAll(" ", "-"), code, { LINK_SECRET: SECRET });
 	}
 
 	it("has examples that compile as they stand", async () => {

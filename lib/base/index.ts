@@ -4,7 +4,15 @@ export {
 	DEFAULT_BACKOFF_DELAYS_MS,
 	DEFAULT_BACKOFF_JITTER,
 } from "./backoff.js";
-export { countOption, durationOption, functionOption, limitOption, logOption } from "./check.js";
+export {
+	booleanOption,
+	countOption,
+	durationOption,
+	functionOption,
+	limitOption,
+	logOption,
+	refuseUnknown,
+} from "./check.js";
 export { type Clock, ManualClock, systemClock, type Timer } from "./clock.js";
 export { type Deferred, deferred } from "./deferred.js";
 export { Fifo } from "./fifo.js";

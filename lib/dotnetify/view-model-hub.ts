@@ -46,12 +46,23 @@ export function createViewModelHub(options: ViewModelHubOptions = {}): Hub<ViewM
 	const { viewModels: sources = {}, ...others } = options;
 	const { maxViewModelsPerConnection, maxVmIdLength, maxHeadersLength, maxQueuedListChanges, ...hubOptions } =
 		others;
+	refuseOwn(hubOptions);
 	const limits = resolveViewModelLimits(options);
 	const methods = viewModelMethods((connection) => viewModels.of(connection));
 	const hub = createHub<ViewModelClientMethods>()({ ...hubOptions, methods, route: viewModelRoute });
 	const viewModels = new ViewModels(sources, hostOf(hub, limits));
 	hub.on("disconnected", ({ connectionId }) => viewModels.disconnected(connectionId));
 	return hub;
+}
+
+/** TypeScript says so too; in JavaScript they would be replaced without a word. */
+function refuseOwn(options: object): void {
+	const name = ["methods", "route"].find((each) => each in options);
+	if (name === undefined) return;
+	throw new TrunklineError(
+		"ERR_OPTION",
+		`A hub for view models has "${name}" of its own; give yours to a hub of createHub, at another path.`,
+	);
 }
 
 /** What a call is about, by its first argument. */

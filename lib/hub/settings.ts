@@ -1,4 +1,5 @@
 import {
+	booleanOption,
 	type Clock,
 	countOption,
 	durationOption,
@@ -7,6 +8,7 @@ import {
 	limitOption,
 	logOption,
 	randomName,
+	refuseUnknown,
 	systemClock,
 } from "../base/index.js";
 import { TrunklineError } from "../errors/index.js";
@@ -67,8 +69,12 @@ export function resolveHubOptions(options: HubOptions): ResolvedHubOptions {
 	// Checked here as well, so that a mistake shows where the hub is made and not where it is mounted.
 	resolveEndpointOptions({ ...transport, path: "/", serverId: "-", onConnection: () => {} });
 	const resolved = {
-		detailedErrors: options.detailedErrors ?? false,
-		closeOnAuthenticationExpiration: options.closeOnAuthenticationExpiration ?? false,
+		detailedErrors: booleanOption("detailedErrors", options.detailedErrors, false),
+		closeOnAuthenticationExpiration: booleanOption(
+			"closeOnAuthenticationExpiration",
+			options.closeOnAuthenticationExpiration,
+			false,
+		),
 		...resolveTimes(options),
 		...resolveLimits(options),
 		route: functionOption("route", options.route),
@@ -76,18 +82,9 @@ export function resolveHubOptions(options: HubOptions): ResolvedHubOptions {
 		log: logOption(options.log),
 		clock: options.clock ?? systemClock,
 	};
-	refuseUnknown(options, Object.keys({ ...resolved, ...transport }));
+	const known = Object.keys({ ...resolved, ...transport, methods: undefined });
+	refuseUnknown(options, known, { owner: "A hub", help: "docs/hubs.md#options has them all." });
 	return Object.freeze({ ...resolved, transport });
-}
-
-/** A name that is not known may be a misspelt `authenticate`, and nobody would notice. */
-function refuseUnknown(options: object, known: readonly string[]): void {
-	for (const [name, value] of Object.entries(options)) {
-		if (value === undefined || known.includes(name)) continue;
-		const meant = known.find((each) => each.toLowerCase().startsWith(name.toLowerCase()));
-		const hint = meant === undefined ? "docs/hubs.md#options has them all" : `did you mean "${meant}"?`;
-		throw new TrunklineError("ERR_OPTION", `A hub has no option "${name}": ${hint}`);
-	}
 }
 
 function transportSettings(options: HubOptions): TransportSettings {

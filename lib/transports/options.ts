@@ -1,4 +1,5 @@
 import {
+	booleanOption,
 	type Clock,
 	countOption,
 	durationOption,
@@ -154,7 +155,7 @@ export function resolveEndpointOptions(options: EndpointOptions): ResolvedEndpoi
 		authorize: functionOption("authorize", options.authorize),
 		redirect: functionOption("redirect", options.redirect),
 		transports: checkTransports(options.transports),
-		allowStatefulReconnects: options.allowStatefulReconnects ?? false,
+		allowStatefulReconnects: booleanOption("allowStatefulReconnects", options.allowStatefulReconnects, false),
 		origins: new Origins(options.allowedOrigins),
 		trust: compileTrust(options.trustProxy),
 		...resolveTimes(options),

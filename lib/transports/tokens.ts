@@ -202,7 +202,7 @@ function checkServerId(serverId: string): string {
 }
 
 function deriveKeys(secrets: readonly string[] | undefined): readonly [Key, ...Key[]] {
-	const given = secrets ?? [randomBytes(32).toString("base64url")];
+	const given = secrets === undefined ? [randomBytes(32).toString("base64url")] : secrets;
 	// A text would be taken letter by letter.
 	const [first, ...rest] = Array.isArray(given) ? given.map(deriveGivenKey) : [];
 	if (first === undefined) {
@@ -213,7 +213,7 @@ function deriveKeys(secrets: readonly string[] | undefined): readonly [Key, ...K
 
 function deriveGivenKey(secret: string): Key {
 	if (typeof secret === "string" && secret.length >= MIN_SECRET_LENGTH) return deriveKey(secret);
-	const found = typeof secret === "string" ? `one of ${secret.length}` : `a ${typeof secret}`;
+	const found = typeof secret === "string" ? `one of ${secret.length}` : typeof secret;
 	// The value itself stays out of the message: it may be half a secret.
 	throw new TrunklineError(
 		"ERR_OPTION",

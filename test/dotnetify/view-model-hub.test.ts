@@ -91,6 +91,17 @@ describe("dotnetify/view-model-hub", () => {
 		assert.throws(() => createViewModelHub({ maxVmIdLength: 0 }), { code: "ERR_OPTION" });
 	});
 
+	it("takes its limits beside the options of a hub, and refuses names that neither has", () => {
+		const limits = { maxViewModelsPerConnection: 5, maxVmIdLength: 5, maxHeadersLength: 5 };
+		const hub = createViewModelHub({ ...limits, maxQueuedListChanges: 5, maxMessageBytes: 5 });
+		assert.equal(hub.options.maxMessageBytes, 5);
+		const refused = (options: object, message: RegExp): void =>
+			assert.throws(() => createViewModelHub(options), { code: "ERR_OPTION", message });
+		refused({ views: {} }, /A hub has no option "views"/);
+		refused({ methods: {} }, /"methods" of its own/);
+		refused({ route: () => undefined }, /"route" of its own/);
+	});
+
 	describe("over dotNetify's link", () => {
 		const linked = (): RecordingClient =>
 			new RecordingClient(createViewModelHub({ viewModels: { HelloWorld } }), {

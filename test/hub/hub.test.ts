@@ -25,6 +25,37 @@ describe("hub/hub", () => {
 		assert.equal(hub.lifetime.size, 0);
 	});
 
+	it("refuses options that came in the first of its two calls", () => {
+		const makeHub = createHub as (...args: unknown[]) => unknown;
+		for (const misplaced of [{ methods: {} }, undefined]) {
+			assert.throws(() => makeHub(misplaced), {
+				code: "ERR_OPTION",
+				message: "createHub takes its options in a second call: createHub()({ … }).",
+			});
+		}
+	});
+
+	it("refuses a listener that would never be called", () => {
+		const hub = createHub()();
+		const add = (name: string, listener: unknown) => () =>
+			hub.on(name as "connected", listener as () => void);
+		assert.throws(
+			add("connect", () => {}),
+			{
+				code: "ERR_OPTION",
+				message: 'A hub has no event "connect", only connected, disconnected, undeliverable.',
+			},
+		);
+		assert.throws(
+			add("toString", () => {}),
+			{ code: "ERR_OPTION" },
+		);
+		assert.throws(add("connected", undefined), {
+			code: "ERR_OPTION",
+			message: 'The listener of "connected" must be a function; found undefined.',
+		});
+	});
+
 	it("no longer calls a listener that was taken off", () => {
 		const hub = createHub()();
 		let calls = 0;

@@ -135,6 +135,17 @@ describe("hub/mount", () => {
 		await end(server, ...hubs);
 	});
 
+	it("refuses what is no server, an application above all: it would be taken, and no WebSocket would open", () => {
+		const express = Object.assign(() => {}, { on() {}, listen() {} });
+		for (const server of [undefined, null, new Koa(), express, "http://127.0.0.1"]) {
+			assert.throws(() => named("x").mount({ server: server as unknown as Server, path: "/x" }), {
+				code: "ERR_OPTION",
+				message: /"server" must be the Node server that the application runs on.*; found /,
+			});
+		}
+		assert.throws(() => named("x").mount(undefined as never), { code: "ERR_OPTION", message: /"server"/ });
+	});
+
 	it("refuses a path that is none", () => {
 		for (const path of ["chat", "", "/a?b"]) {
 			assert.throws(() => named("x").mount({ server: createServer(), path }), { code: "ERR_OPTION" });

@@ -24,6 +24,34 @@ describe("hub/settings", () => {
 		assert.equal(resolveHubOptions({ maxMessageBytes: null }).maxMessageBytes, Number.POSITIVE_INFINITY);
 	});
 
+	it("takes console for a log", () => {
+		assert.equal(resolveHubOptions({ log: console }).log, console);
+	});
+
+	it("refuses a name that no option has, with a hint where one is like it", () => {
+		const refuse = (options: object, message: RegExp): void =>
+			assert.throws(() => resolveHubOptions(options), { code: "ERR_OPTION", message });
+		refuse({ keepAliveInterval: 5 }, /"keepAliveInterval": did you mean "keepAliveIntervalMs"\?/);
+		refuse({ authentication: () => undefined }, /did you mean "authenticate"\?/);
+		refuse({ method: {} }, /did you mean "methods"\?/);
+		refuse({ cors: true }, /A hub has no option "cors": docs\/hubs\.md#options/);
+		resolveHubOptions({ cors: undefined } as HubOptions);
+	});
+
+	it("refuses what is of another type, where it would show at the first client or never", () => {
+		const bad: Record<string, unknown> = {
+			...{ route: "x", authenticate: {}, authorize: true, redirect: "/other", log: "info" },
+			...{ detailedErrors: "false", closeOnAuthenticationExpiration: 1, allowStatefulReconnects: "yes" },
+			...{ allowedOrigins: "https://app.example", trustProxy: "127.0.0.1" },
+		};
+		for (const [name, value] of Object.entries(bad)) {
+			assert.throws(() => resolveHubOptions({ [name]: value } as HubOptions), {
+				code: "ERR_OPTION",
+				message: new RegExp(`"${name}" must be .*; found `),
+			});
+		}
+	});
+
 	it("refuses what makes no sense, by name", () => {
 		const bad: HubOptions[] = [
 			{ handshakeTimeoutMs: 0 },

@@ -5,6 +5,7 @@ import {
 	createServer,
 	type HubFilter,
 	type HubMethods,
+	type InvocationContext,
 	type Middleware,
 	method,
 } from "../../lib/index.js";
@@ -13,6 +14,12 @@ interface Client {
 	received(user: string, text: string): void;
 	confirm(text: string): boolean;
 }
+
+/** Knows nothing of the client's methods, and fits every hub. */
+const shared = method({ args: [z.string()] }, (ctx, text) => ctx.clients.all.send("anything", text));
+
+/** Knows another client's methods than the hub has. */
+const foreign = method({}, (ctx: InvocationContext<{ gone(): void }>) => ctx.clients.all.send("gone"));
 
 const hub = createHub<Client>()({
 	maxMessageBytes: 1_000,
@@ -36,7 +43,23 @@ const hub = createHub<Client>()({
 			const isConfirmed: boolean = await ctx.clients.caller.with({ timeoutMs: 50 }).invoke("confirm", text);
 			return isConfirmed;
 		},
+		checked: method({ args: [z.string()], authorize: (ctx) => ctx.user !== undefined }, async (ctx, text) => {
+			const isConfirmed: boolean = await ctx.clients.caller.invoke("confirm", text);
+			// @ts-expect-error: a client has no such method
+			await ctx.clients.all.send("nope");
+			return isConfirmed;
+		}),
+		declared: method({ streams: 1 }, async (ctx, items: AsyncIterable<string>) => {
+			for await (const item of items) await ctx.clients.others.send("received", "ann", item);
+			// @ts-expect-error: a client method's argument of another type
+			await ctx.clients.others.send("received", 1, "x");
+		}),
+		shared,
 	},
+});
+createHub<Client>()({
+	// @ts-expect-error: this hub's clients have no such method
+	methods: { foreign },
 });
 
 type Methods = HubMethods<typeof hub>;
@@ -47,10 +70,12 @@ async function typed(call: Methods): Promise<void> {
 	const time: number = await call.date("2026-11-21");
 	const isConfirmed: boolean = await call.ask("sure?");
 	await call.send("ann", "hi");
+	const isChecked: boolean = await call.checked("sure?");
+	await call.shared("hi");
 	call.countdown(3).subscribe({ next: (left) => left.toFixed(), error() {}, complete() {} });
 	const upload = call.countdown(1);
 	const total: number = await call.sum(upload);
-	void [sum, time, isConfirmed, total];
+	void [sum, time, isConfirmed, isChecked, total];
 	// @ts-expect-error: a text is no number
 	await call.add("1", 2);
 	// @ts-expect-error: the schema takes a text and gives a date

@@ -246,8 +246,14 @@ describe("transports/client-address", () => {
 			[""],
 			-1,
 			1.5,
+			"127.0.0.1",
+			{},
 		]) {
-			assert.throws(() => compileTrust(bad), { code: "ERR_OPTION", message: /"trustProxy"/ }, String(bad));
+			assert.throws(
+				() => compileTrust(bad as TrustProxy),
+				{ code: "ERR_OPTION", message: /"trustProxy"/ },
+				String(bad),
+			);
 		}
 	});
 

@@ -42,6 +42,15 @@ describe("transports/origins", () => {
 		assert.equal(new Origins("*").allows(from("http://evil.example")), true);
 	});
 
+	it("refuses what is no list, letter by letter or not", () => {
+		for (const wrong of ["https://app.example", {}, null, true] as unknown as string[][]) {
+			assert.throws(() => new Origins(wrong), {
+				code: "ERR_OPTION",
+				message: /"allowedOrigins" must be a list of origins, or "\*"; found /,
+			});
+		}
+	});
+
 	it("refuses a list entry that is no origin", () => {
 		for (const entry of ["app.example", "https://app.example/path", "https://*.example/x", "ftp://a", ""]) {
 			assert.throws(() => new Origins([entry]), { code: "ERR_OPTION", message: /"allowedOrigins"/ }, entry);

@@ -92,7 +92,7 @@ describe("transports/tokens", () => {
 	});
 
 	it("refuses a token that was signed with another secret", () => {
-		const { token } = tokens({ secrets: ["another"] }).issue(undefined, 1);
+		const { token } = tokens({ secrets: ["another secret for tests"] }).issue(undefined, 1);
 		assert.equal(tokens().read(token, undefined), undefined);
 	});
 
@@ -103,10 +103,11 @@ describe("transports/tokens", () => {
 	});
 
 	it("rotates: old and new processes read each other's tokens while both secrets are listed", () => {
-		const before = tokens({ secrets: ["old"] });
-		const during = tokens({ secrets: ["new", "old"] });
-		const ready = tokens({ secrets: ["old", "new"] });
-		const after = tokens({ secrets: ["new"] });
+		const [first, second] = ["the old secret of all", "the new secret of all"];
+		const before = tokens({ secrets: [first] });
+		const during = tokens({ secrets: [second, first] });
+		const ready = tokens({ secrets: [first, second] });
+		const after = tokens({ secrets: [second] });
 		const old = before.issue(undefined, 1);
 		assert.equal(during.read(old.token, undefined)?.connectionId, old.connectionId);
 		assert.equal(after.read(old.token, undefined), undefined);
@@ -175,10 +176,21 @@ describe("transports/tokens", () => {
 		for (const serverId of ["", "a.b", "a b", "x".repeat(33), "é"]) {
 			assert.throws(() => tokens({ serverId }), { code: "ERR_OPTION", message: /"serverId"/ });
 		}
-		assert.throws(() => tokens({ secrets: [] }), { code: "ERR_OPTION" });
-		assert.throws(
-			() => tokens({ secrets: ["hush", ""] }),
-			(error: Error) => !error.message.includes("hush"),
-		);
+		for (const secrets of [[], SECRET, {}, null] as unknown as string[][]) {
+			assert.throws(() => tokens({ secrets }), {
+				code: "ERR_OPTION",
+				message: /must be a list of at least one/,
+			});
+		}
+		assert.throws(() => tokens({ secrets: [SECRET, "hush"] }), {
+			code: "ERR_OPTION",
+			message:
+				'Each entry of option "tokenSecrets" must be a text of at least 16 characters; found one of 4.',
+		});
+		assert.throws(() => tokens({ secrets: [undefined as unknown as string] }), {
+			code: "ERR_OPTION",
+			message: /found undefined/,
+		});
+		assert.ok(tokens({ secrets: ["x".repeat(16)] }));
 	});
 });

@@ -1,5 +1,13 @@
 import type { JsonWebKey, KeyObject } from "node:crypto";
-import { type Clock, countOption, durationOption, systemClock } from "../../base/index.js";
+import {
+	booleanOption,
+	type Clock,
+	countOption,
+	durationOption,
+	functionOption,
+	refuseUnknown,
+	systemClock,
+} from "../../base/index.js";
 import { TrunklineError } from "../../errors/index.js";
 import type { ConnectionRequest, User } from "../../transports/index.js";
 
@@ -115,24 +123,30 @@ export interface ResolvedJwtOptions {
 	readonly clock: Clock;
 }
 
+/** What the keys are found by. */
+const KEY_OPTIONS: readonly (keyof JwtOptions)[] = ["secret", "publicKey", "jwksUrl", "algorithms"];
+
 /** Checks `options`, the keys aside. @throws TrunklineError ERR_OPTION */
 export function resolveJwtOptions(options: JwtOptions): ResolvedJwtOptions {
 	const { clockToleranceMs, maxTokenBytes, jwksMaxAgeMs, jwksCooldownMs, jwksTimeoutMs } = options;
-	return {
+	const resolved = {
 		issuer: expected("issuer", options),
 		audience: expected("audience", options),
 		type: options.type,
 		requiredClaims: [...(options.requiredClaims ?? ["exp"])],
 		clockToleranceMs: countOption("clockToleranceMs", clockToleranceMs, DEFAULT_CLOCK_TOLERANCE_MS, 0),
 		userId: options.userId ?? "sub",
-		required: options.required ?? true,
-		mapUser: options.mapUser ?? ((user) => user),
+		required: booleanOption("required", options.required, true),
+		mapUser: functionOption("mapUser", options.mapUser) ?? ((user) => user),
 		maxTokenBytes: countOption("maxTokenBytes", maxTokenBytes, DEFAULT_MAX_TOKEN_BYTES),
 		jwksMaxAgeMs: durationOption("jwksMaxAgeMs", jwksMaxAgeMs, DEFAULT_JWKS_MAX_AGE_MS),
 		jwksCooldownMs: durationOption("jwksCooldownMs", jwksCooldownMs, DEFAULT_JWKS_COOLDOWN_MS),
 		jwksTimeoutMs: durationOption("jwksTimeoutMs", jwksTimeoutMs, DEFAULT_JWKS_TIMEOUT_MS),
 		clock: options.clock ?? systemClock,
 	};
+	const known = [...KEY_OPTIONS, ...Object.keys(resolved)];
+	refuseUnknown(options, known, { owner: "jwtAuthentication", help: "docs/authentication.md has them." });
+	return resolved;
 }
 
 function expected(name: "issuer" | "audience", options: JwtOptions): string[] | undefined {

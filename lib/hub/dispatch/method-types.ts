@@ -10,7 +10,7 @@ export type HubMethod<Client extends object = ClientMethods> = (
 
 /** What `methods` of a hub may hold: functions, generators for streams to the client, and `method(…)`. */
 export type MethodTable<Client extends object = ClientMethods> = Readonly<
-	Record<string, HubMethod<Client> | DeclaredMethod>
+	Record<string, HubMethod<Client> | DeclaredMethod<readonly unknown[], unknown, Client>>
 >;
 
 /** A stream as a client sees it: what `connection.stream(…)` of `@microsoft/signalr` returns has this shape. */
@@ -39,7 +39,7 @@ type ClientResult<Result> =
 			: Promise<Awaited<Result>>;
 
 type ClientSignature<Method> =
-	Method extends DeclaredMethod<infer Args, infer Result>
+	Method extends DeclaredMethod<infer Args, infer Result, infer _Client>
 		? (...args: ClientParameters<Args>) => ClientResult<Result>
 		: Method extends (ctx: never, ...args: infer Args) => infer Result
 			? (...args: ClientParameters<Args>) => ClientResult<Result>

@@ -1,3 +1,4 @@
+import { booleanOption, functionOption, refuseUnknown } from "../../base/index.js";
 import { TrunklineError } from "../../errors/index.js";
 import type { ClientMethods } from "../clients/client-proxy.js";
 import type { InvocationContext } from "./invocation-context.js";
@@ -36,6 +37,9 @@ type Uploads<
 	Args extends readonly unknown[],
 > = Args extends readonly [...Outputs<Schemas>, ...infer Streams] ? Streams : [];
 
+/** The client's methods, where they are known: a method outside of a hub knows none. */
+type Known<Client extends object> = ClientMethods extends Client ? never : Client;
+
 /** How a method is declared. */
 export interface MethodOptions<Client extends object = ClientMethods> {
 	/** How many parameters, the last ones, are streams of the client. @defaultValue 0 */
@@ -53,8 +57,17 @@ export interface CheckedMethodOptions<Schemas extends readonly ArgumentSchema[],
 	readonly args: Schemas;
 }
 
-/** A hub method with more than its function. The types are what a client passes, and what the handler returns. */
-export class DeclaredMethod<Args extends readonly unknown[] = readonly unknown[], Result = unknown> {
+const OPTIONS = ["args", "streams", "stream", "authorize"] as const;
+
+/**
+ * A hub method with more than its function. The types are what a client passes, what the handler returns, and what it
+ * sends to clients: one that knows nothing of them fits every hub.
+ */
+export class DeclaredMethod<
+	Args extends readonly unknown[] = readonly unknown[],
+	Result = unknown,
+	Client extends object = never,
+> {
 	readonly handler: HubMethod<never>;
 	readonly schemas: readonly ArgumentSchema[] | undefined;
 	readonly streams: number;
@@ -64,16 +77,20 @@ export class DeclaredMethod<Args extends readonly unknown[] = readonly unknown[]
 	declare readonly parameters?: Args;
 	/** For the type system only. */
 	declare readonly answer?: Result;
+	/** For the type system only. */
+	declare readonly client?: Client;
 
+	/** @throws TrunklineError ERR_OPTION for an option that is none, or no function where one has to be */
 	constructor(
 		options: MethodOptions<never> & { readonly args?: readonly ArgumentSchema[] | undefined },
 		handler: HubMethod<never>,
 	) {
+		refuseUnknown(options, OPTIONS, { owner: "method", help: `it takes ${OPTIONS.join(", ")}.` });
 		this.handler = handler;
 		this.schemas = options.args;
 		this.streams = options.streams ?? 0;
-		this.isStreaming = options.stream ?? isGenerator(handler);
-		this.authorize = options.authorize as DeclaredMethod["authorize"];
+		this.isStreaming = booleanOption("stream", options.stream, isGenerator(handler));
+		this.authorize = functionOption("authorize", options.authorize) as DeclaredMethod["authorize"];
 	}
 }
 
@@ -90,11 +107,11 @@ export function method<
 >(
 	options: CheckedMethodOptions<Schemas, Client>,
 	handler: (ctx: InvocationContext<Client>, ...args: Args) => Result,
-): DeclaredMethod<[...Inputs<Schemas>, ...Uploads<Schemas, Args>], Result>;
+): DeclaredMethod<[...Inputs<Schemas>, ...Uploads<Schemas, Args>], Result, Known<Client>>;
 export function method<Args extends readonly unknown[], Result, Client extends object = ClientMethods>(
 	options: MethodOptions<Client> & { readonly args?: undefined },
 	handler: (ctx: InvocationContext<Client>, ...args: Args) => Result,
-): DeclaredMethod<Args, Result>;
+): DeclaredMethod<Args, Result, Known<Client>>;
 export function method(
 	options: MethodOptions<never> & { readonly args?: readonly ArgumentSchema[] | undefined },
 	handler: HubMethod<never>,
@@ -126,15 +143,11 @@ const RESERVED = new Set([
 /**
  * Binds the own, enumerable methods that were declared, by lower-case name (SignalR matches names without regard to
  * case). Nothing else can ever be called.
- * @throws TrunklineError ERR_OPTION for a reserved name, two names that differ by case only, or something that is no
- * method.
+ * @throws TrunklineError ERR_OPTION for a reserved name, two names that differ by case only, something that is no
+ * method, or a table that inherits something: its writer takes it for callable, and it is not.
  */
 export function bindMethods(methods: MethodTable<never>): ReadonlyMap<string, BoundMethod> {
-	if (!isPlainObject(methods)) {
-		const message =
-			'Option "methods" must be a plain object: what a class declares is not taken. Write { send: (ctx, text) => … }.';
-		throw new TrunklineError("ERR_OPTION", message);
-	}
+	refuseInherited(methods);
 	const bound = new Map<string, BoundMethod>();
 	for (const [name, declared] of Object.entries(methods)) {
 		const key = name.toLowerCase();
@@ -145,10 +158,21 @@ export function bindMethods(methods: MethodTable<never>): ReadonlyMap<string, Bo
 	return bound;
 }
 
-function isPlainObject(value: unknown): boolean {
-	if (typeof value !== "object" || value === null) return false;
-	const prototype: unknown = Object.getPrototypeOf(value);
-	return prototype === null || Object.getPrototypeOf(prototype) === null;
+/** Objects, those without a prototype and modules (`import * as methods`) inherit nothing of their writer's. */
+function refuseInherited(methods: unknown): void {
+	if (typeof methods !== "object" || methods === null || Array.isArray(methods)) {
+		throw new TrunklineError("ERR_OPTION", 'Option "methods" must be an object: { send: (ctx, text) => … }.');
+	}
+	const name = inheritedName(methods);
+	if (name === undefined) return;
+	throw refuse(name, "is inherited, and only own properties can be called: write { send: (ctx, text) => … }");
+}
+
+/** The first name that an object inherits from something else than the language. */
+function inheritedName(object: object): string | undefined {
+	const from: object | null = Object.getPrototypeOf(object);
+	if (from === null || Object.getPrototypeOf(from) === null) return undefined;
+	return Object.getOwnPropertyNames(from).find((name) => name !== "constructor") ?? inheritedName(from);
 }
 
 function bindOne(name: string, given: HubMethod<never> | DeclaredMethod): BoundMethod {

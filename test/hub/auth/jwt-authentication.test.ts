@@ -306,6 +306,9 @@ describe("hub/auth/jwt-authentication", () => {
 			["a key set with a password", { jwksUrl: "https://a:b@issuer.test/", ...both }, /password/],
 			["a key set at no url", { jwksUrl: "/keys", ...both }, /absolute/],
 			["no room for a token", { secret: SECRET, maxTokenBytes: 0 }, /maxTokenBytes/],
+			["a misspelt audience", { secret: SECRET, audiance: "x" } as JwtOptions, /did you mean "audience"/],
+			["a text for a switch", { secret: SECRET, required: "false" as never }, /"required" must be true/],
+			["a mapUser that is none", { secret: SECRET, mapUser: {} as never }, /"mapUser" must be a function/],
 			["a negative tolerance", { secret: SECRET, clockToleranceMs: -1 }, /clockToleranceMs/],
 		];
 		for (const [name, options, why] of cases) {

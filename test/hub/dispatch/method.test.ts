@@ -90,6 +90,25 @@ describe("hub/dispatch/method", () => {
 		}
 	});
 
+	it("refuses options of a method that nobody would notice to be wrong", () => {
+		const refused = (options: object, message: RegExp): void =>
+			assert.throws(() => method(options, () => 1), { code: "ERR_OPTION", message });
+		refused({ authorise: () => false }, /method has no option "authorise": did you mean "authorize"\?/);
+		refused({ roles: ["admin"] }, /"roles": it takes args, streams, stream, authorize/);
+		refused({ authorize: false }, /"authorize" must be a function/);
+		refused({ stream: "no" }, /"stream" must be true or false/);
+	});
+
+	it("refuses a schema that is none", () => {
+		for (const wrong of [String, {}, null, "string", { "~standard": {} }]) {
+			const args = [number, wrong] as ArgumentSchema[];
+			assert.throws(() => bindMethods({ a: method({ args }, () => 1) }), {
+				code: "ERR_OPTION",
+				message: /"a" has something else than a schema for argument 2/,
+			});
+		}
+	});
+
 	it("counts arguments without streams", () => {
 		const bound = bindMethods({
 			a: method({ streams: 1 }, (_ctx, _x: number, _items: AsyncIterable<number>) => 1),
@@ -108,10 +127,41 @@ describe("hub/dispatch/method", () => {
 	});
 
 	it("binds own properties only", () => {
-		const methods = Object.create({ inherited: () => 1 }) as HubMethods<never>;
-		assert.equal(bindMethods(methods).size, 0);
 		for (const name of ["__proto__", "constructor", "tostring"])
 			assert.equal(bindMethods({}).get(name), undefined);
+	});
+
+	it("refuses a table that inherits: what its writer takes for a method would be unknown to clients", () => {
+		class Chat {
+			send(): void {}
+		}
+		class Room extends Chat {
+			text = () => "";
+		}
+		const inheriting = [new Chat(), new Room(), Object.create({ send: () => 1 }), new Map()];
+		for (const methods of inheriting) {
+			assert.throws(() => bindMethods(methods as HubMethods<never>), {
+				code: "ERR_OPTION",
+				message: /Hub method "\w+" is inherited, and only own properties/,
+			});
+		}
+		for (const methods of [[], "send", 5, () => 1]) {
+			assert.throws(() => bindMethods(methods as unknown as HubMethods<never>), {
+				code: "ERR_OPTION",
+				message: /"methods" must be an object/,
+			});
+		}
+	});
+
+	it("takes modules, objects without a prototype, and instances of classes that only have fields", async () => {
+		class Fields {
+			readonly send = (): string => "sent";
+		}
+		const module = (await import("./method-module.js")) as object;
+		const bare = Object.assign(Object.create(null) as object, { send: () => "sent" });
+		for (const methods of [module, bare, new Fields()]) {
+			assert.equal(bound(methods, "send").call(CTX, []), "sent");
+		}
 	});
 
 	it("asks for the arguments that a method requires, and lets more pass", async () => {
