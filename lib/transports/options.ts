@@ -13,6 +13,7 @@ import { TrunklineError } from "../errors/index.js";
 import type { Connection, ConnectionRequest, TransportName, User } from "./connection.js";
 import { compileTrust, type Trust, type TrustProxy } from "./request/client-address.js";
 import { Origins } from "./request/origins.js";
+import { checkTokenSecrets } from "./tokens.js";
 
 /** Bytes that may wait for a client that reads slowly before its connection is aborted. */
 export const DEFAULT_MAX_BUFFERED_BYTES: number = 1024 * 1024;
@@ -147,6 +148,7 @@ export interface ResolvedEndpointOptions {
 
 /** Checks `options` and puts the defaults in. @throws TrunklineError `ERR_OPTION` */
 export function resolveEndpointOptions(options: EndpointOptions): ResolvedEndpointOptions {
+	checkTokenSecrets(options.tokenSecrets);
 	return {
 		path: checkPath(options.path),
 		onConnection: options.onConnection,

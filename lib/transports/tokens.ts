@@ -201,6 +201,11 @@ function checkServerId(serverId: string): string {
 	);
 }
 
+/** Checks the option `tokenSecrets`. @throws TrunklineError ERR_OPTION */
+export function checkTokenSecrets(secrets: readonly string[] | undefined): void {
+	deriveKeys(secrets);
+}
+
 function deriveKeys(secrets: readonly string[] | undefined): readonly [Key, ...Key[]] {
 	const given = secrets === undefined ? [randomBytes(32).toString("base64url")] : secrets;
 	// A text would be taken letter by letter.

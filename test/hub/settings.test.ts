@@ -63,6 +63,8 @@ describe("hub/settings", () => {
 			{ maxGroupsPerConnection: -1 },
 			{ maxBufferedBytes: 0 },
 			{ maxConnections: Number.NaN },
+			{ tokenSecrets: ["too short"] },
+			{ tokenSecrets: [] },
 			{ serverId: "a.b" },
 			{ serverId: "" },
 		];
