@@ -1,4 +1,4 @@
-import { createPublicKey, createSecretKey, KeyObject } from "node:crypto";
+import { createPublicKey, createSecretKey, type JsonWebKeyInput, KeyObject } from "node:crypto";
 import type { JWSHeaderParameters } from "jose";
 import { type JwtAlgorithm, type JwtOptions, type JwtPublicKey, optionError } from "./jwt-options.js";
 
@@ -111,7 +111,7 @@ function importPublicKey(given: JwtPublicKey): KeyObject {
 	}
 	try {
 		if (given instanceof KeyObject) return given;
-		return createPublicKey(isJwk(given) ? { key: given, format: "jwk" } : given);
+		return createPublicKey(isJwk(given) ? ({ key: given, format: "jwk" } as JsonWebKeyInput) : given);
 	} catch (cause) {
 		throw optionError("publicKey", "must be PEM text, a JSON Web Key, or a KeyObject of a public key", cause);
 	}

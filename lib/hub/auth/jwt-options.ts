@@ -1,4 +1,4 @@
-import type { JsonWebKey, KeyObject } from "node:crypto";
+import type { KeyObject, webcrypto } from "node:crypto";
 import {
 	booleanOption,
 	type Clock,
@@ -40,7 +40,7 @@ export type JwtAlgorithm =
 	| "Ed25519";
 
 /** A public key: PEM (`BEGIN PUBLIC KEY` or `BEGIN CERTIFICATE`), a JSON Web Key, or Node's own. */
-export type JwtPublicKey = string | JsonWebKey | KeyObject;
+export type JwtPublicKey = string | webcrypto.JsonWebKey | Readonly<Record<string, unknown>> | KeyObject;
 
 /** A user whose token was verified. */
 export interface JwtUser extends User {
