@@ -1,6 +1,9 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { connect } from "node:net";
 import { availableParallelism } from "node:os";
 import { createInterface } from "node:readline";
+import { setTimeout as wait } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
 /** A measurement that cannot be made; its message is one line for people. */
@@ -13,6 +16,8 @@ export const OTHER_CORE = 1;
 const IS_COMPILED = !import.meta.url.endsWith(".ts");
 const REQUEST_TIMEOUT_MS = 180_000;
 const STOP_TIMEOUT_MS = 5_000;
+const LISTEN_TIMEOUT_MS = 10_000;
+const LISTEN_POLL_MS = 20;
 const KEPT_ERROR_CHARACTERS = 2_000;
 
 /** Why processes are not pinned to cores, or nothing where they are. */
@@ -34,6 +39,8 @@ interface Answer {
 export interface ChildOptions {
 	/** The program below this folder, without its extension; or the command line of one that is not Node's, which speaks in lines of JSON. */
 	readonly program: string | readonly string[];
+	/** Where a program listens that answers nothing: it can only be started and stopped. */
+	readonly port?: number | undefined;
 	readonly parameter?: unknown;
 	/** A core of this machine; none for unpinned. */
 	readonly core: number | undefined;
@@ -61,12 +68,25 @@ function nodeCommand(program: string): string[] {
 	return [process.execPath, "--expose-gc", ...(IS_COMPILED ? [] : ["--import=tsx"]), file];
 }
 
+async function isListening(port: number): Promise<boolean> {
+	const socket = connect({ host: "127.0.0.1", port });
+	try {
+		await once(socket, "connect");
+		return true;
+	} catch {
+		return false;
+	} finally {
+		socket.destroy();
+	}
+}
+
 /** A child process that answers one request at a time. */
 export class Child {
 	readonly name: string;
 	readonly pid: number;
 	readonly #process: ChildProcess;
 	readonly #speaksLines: boolean;
+	readonly #port: number | undefined;
 	#errors = "";
 	#isStopping = false;
 	#ended: string | undefined;
@@ -75,10 +95,13 @@ export class Child {
 	constructor(name: string, options: ChildOptions) {
 		this.name = name;
 		const { first, others } = commandOf(options);
-		this.#speaksLines = typeof options.program !== "string";
+		this.#port = options.port;
+		this.#speaksLines = typeof options.program !== "string" && this.#port === undefined;
 		this.#process = spawn(first, others, {
 			env: { ...process.env, ...options.env },
-			stdio: this.#speaksLines ? "pipe" : ["ignore", "ignore", "pipe", "ipc"],
+			stdio: this.#speaksLines
+				? "pipe"
+				: ["ignore", "ignore", "pipe", ...(this.#port === undefined ? ["ipc" as const] : [])],
 		});
 		this.pid = this.#process.pid ?? 0;
 		running.add(this);
@@ -91,9 +114,9 @@ export class Child {
 		this.#process.on("exit", (code, signal) => this.#lost(`it ended with ${signal ?? `code ${code}`}`));
 	}
 
-	/** Waits for the child's first answer. */
+	/** Waits for the child's first answer, or until it listens. */
 	started(): Promise<unknown> {
-		return this.#answer("start");
+		return this.#port === undefined ? this.#answer("start") : this.#listening(this.#port);
 	}
 
 	/** Asks, and waits for the answer. @throws BenchError when the child fails, ends, or is silent for too long. */
@@ -120,6 +143,16 @@ export class Child {
 		else this.#process.send(request);
 	}
 
+	async #listening(port: number): Promise<number> {
+		for (const start = performance.now(); ; await wait(LISTEN_POLL_MS)) {
+			if (await isListening(port)) return port;
+			const isLate = performance.now() - start > LISTEN_TIMEOUT_MS;
+			const reason =
+				this.#ended ?? (isLate ? `nothing listens for ${LISTEN_TIMEOUT_MS / 1000} s` : undefined);
+			if (reason !== undefined) throw this.#failure("start", reason);
+		}
+	}
+
 	#listenToLines(): void {
 		const { stdin, stdout } = this.#process;
 		// A child that is gone is reported by its end.
@@ -140,7 +173,7 @@ export class Child {
 				clearTimeout(timer);
 				this.#settle = undefined;
 				if (error === undefined) resolve(result);
-				else reject(new BenchError(`the ${this.name} failed at "${what}": ${error}${this.#trace()}`));
+				else reject(this.#failure(what, error));
 			};
 			const timer = setTimeout(
 				() => settle({ error: `no answer for ${REQUEST_TIMEOUT_MS / 1000} s` }),
@@ -149,6 +182,10 @@ export class Child {
 			this.#settle = settle;
 			if (this.#ended !== undefined) settle({ error: this.#ended });
 		});
+	}
+
+	#failure(what: string, reason: string): BenchError {
+		return new BenchError(`the ${this.name} failed at "${what}": ${reason}${this.#trace()}`);
 	}
 
 	/** The last thing that it said on stderr. */

@@ -23,6 +23,7 @@ export interface IdleResult {
 	/** What of it the collector's heap and buffers hold. */
 	readonly heapBytes: Spread;
 	readonly otherBytes: Spread | undefined;
+	readonly otherHeapBytes: Spread | undefined;
 	/** How many clients the measured process lets in per CPU-second, with upgrade and handshake, when it is warm. */
 	readonly connectsPerCpuSecond: Spread;
 	readonly measured: string;
@@ -88,14 +89,16 @@ export async function measureIdle(
 }
 
 function summary(one: IdleCase, rounds: readonly IdleRound[], clients: number): IdleResult {
+	const atOther = (bytes: (memory: Memory) => number): Spread | undefined =>
+		one.stand === "proxy"
+			? spreadOf(rounds.map(({ memory: [, other] }) => (other ? bytes(other) : 0)))
+			: undefined;
 	return {
 		...{ one, clients, measured: rounds[0]?.measured ?? "" },
 		measuredBytes: spreadOf(rounds.map(({ memory: [first] }) => first?.resident ?? 0)),
 		heapBytes: spreadOf(rounds.map(({ memory: [first] }) => first?.heap ?? 0)),
-		otherBytes:
-			one.stand === "proxy"
-				? spreadOf(rounds.map(({ memory: [, other] }) => other?.resident ?? 0))
-				: undefined,
+		otherBytes: atOther(({ resident }) => resident),
+		otherHeapBytes: atOther(({ heap }) => heap),
 		connectsPerCpuSecond: spreadOf(rounds.flatMap(({ connects }) => connects)),
 	};
 }

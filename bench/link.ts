@@ -71,12 +71,13 @@ export async function measureLinks(sizes: Sizes): Promise<LinkBytes[]> {
 	const results: LinkBytes[] = [];
 	for (const kind of ["proxy", "proxy-messagepack"] as const) {
 		const some = trials.filter(({ stand }) => stand === kind);
-		results.push(...(await countOn(kind === "proxy-messagepack", some)));
+		results.push(...(await countBytes(some, kind === "proxy-messagepack")));
 	}
 	return results;
 }
 
-async function countOn(useMessagePack: boolean, trials: readonly Trial[]): Promise<LinkBytes[]> {
+/** Counts what crosses the links of one proxy. */
+export async function countBytes(trials: readonly Trial[], useMessagePack = false): Promise<LinkBytes[]> {
 	const stops: (() => Promise<void> | void)[] = [];
 	try {
 		const app = await startSubject("app server", { role: "app-server" }, OTHER_CORE);

@@ -8,6 +8,12 @@ const KEPT_SHARE = 0.03;
 /** A table: the first row is its head. */
 export type Table = readonly (readonly string[])[];
 
+/** A median between the least and the most, with `digits` after the point. */
+export function spreadText({ median, min, max }: Spread, digits: number): string {
+	if (!Number.isFinite(median)) return "-";
+	return `${median.toFixed(digits)} (${min.toFixed(digits)}-${max.toFixed(digits)})`;
+}
+
 function rate({ median, min, max }: Spread): string {
 	if (!Number.isFinite(median)) return "-";
 	return `${kilo(median)} (${kilo(min)}-${kilo(max)})`;
@@ -22,7 +28,7 @@ function percent(share: number): string {
 }
 
 function kilobytes({ median, min, max }: Spread): string {
-	return `${(median / 1024).toFixed(1)} (${(min / 1024).toFixed(1)}-${(max / 1024).toFixed(1)})`;
+	return spreadText({ median: median / 1024, min: min / 1024, max: max / 1024 }, 1);
 }
 
 /** Share of the time that it was given in which the measured process was busy. */
@@ -86,12 +92,14 @@ export function idleTable(results: readonly IdleResult[]): Table {
 			"KiB per client",
 			"of it heap and buffers",
 			"KiB per client at the app server",
+			"of it heap and buffers",
 			"connects per CPU-s",
 		],
 		...results.map((result) => [
 			...[result.one.name, String(result.clients), result.measured, kilobytes(result.measuredBytes)],
 			kilobytes(result.heapBytes),
-			...[result.otherBytes ? kilobytes(result.otherBytes) : "", rate(result.connectsPerCpuSecond)],
+			...[result.otherBytes, result.otherHeapBytes].map((bytes) => (bytes ? kilobytes(bytes) : "")),
+			rate(result.connectsPerCpuSecond),
 		]),
 	];
 }

@@ -7,6 +7,8 @@ import { fanOutTrials } from "./fan-out.js";
 import { IDLE_CASES, measureIdle } from "./idle.js";
 import { measureLinks } from "./link.js";
 import { loadAverage, machineLines } from "./machine.js";
+import { profileRelay } from "./relay/profile.js";
+import { measureRelays } from "./relay/question.js";
 import { idleTable, linkTable, markdown, trialTable } from "./report.js";
 import { parseSettings, type Question, type Settings, type Sizes } from "./settings.js";
 import { runTrials } from "./trial.js";
@@ -41,12 +43,15 @@ const SECTIONS: Readonly<Record<Question, Section>> = {
 		title: "Bytes on the links",
 		measure: async (sizes) => markdown(linkTable(await measureLinks(sizes))),
 	},
+	relay: { title: "Relays: 150-byte messages", measure: measureRelays },
 	idle: {
 		title: "Idle clients",
 		measure: async (sizes, say) => markdown(idleTable(await measureIdle(IDLE_CASES, sizes, say))),
 	},
 	"side-by-side": { title: "Side by side", measure: compare },
 };
+
+const PROFILE: Section = { title: "Where our proxy's time goes", measure: profileRelay };
 
 function print(text: string): void {
 	process.stdout.write(`${text}\n`);
@@ -56,7 +61,7 @@ function progress(line: string): void {
 	if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K${line}`);
 }
 
-async function run({ questions, sizes, mode, isWriting }: Settings): Promise<void> {
+async function run({ questions, sizes, mode, isWriting, isProfiling }: Settings): Promise<void> {
 	const parts: string[] = [];
 	const add = (text: string): void => {
 		parts.push(text);
@@ -66,7 +71,7 @@ async function run({ questions, sizes, mode, isWriting }: Settings): Promise<voi
 	add([...machineLines(), `Load average before: ${loadAverage()}; ${mode} run.`].join("\n"));
 	add(HOW);
 	for (const question of questions) {
-		const { title, measure } = SECTIONS[question];
+		const { title, measure } = isProfiling ? PROFILE : SECTIONS[question];
 		const table = await measure(sizes, progress);
 		progress("");
 		add(`## ${title}`);

@@ -12,6 +12,8 @@ export interface Sizes {
 	/** Messages of a client that wait for their answer, and publishes in one turn; a set of rows each. */
 	readonly outstanding: readonly number[];
 	readonly fanOutClients: readonly number[];
+	/** Through relays: numbers of clients, a set of rows each. */
+	readonly relayClients: readonly number[];
 	readonly idleClients: number;
 	/** How long idle clients stay before memory is read. */
 	readonly idleSettleMs: number;
@@ -32,6 +34,7 @@ const FULL: Sizes = {
 		outstanding: [1, 8],
 		echoClients: 200,
 		fanOutClients: [500, 1_000],
+		relayClients: [200, 2_000],
 		idleClients: 2_000,
 		idleSettleMs: 5_000,
 		idleRounds: 3,
@@ -58,12 +61,19 @@ const QUICK: Sizes = {
 /** Proves that everything works and measures nothing. */
 const SMOKE: Sizes = {
 	...{ rounds: 1, warmUpMs: 20, settleMs: 10, windowMs: 50, idleSettleMs: 10, idleRounds: 1 },
-	...{ outstanding: [2], echoClients: 10, fanOutClients: [20], idleClients: 50, idleCases: 1 },
+	...{
+		outstanding: [2],
+		echoClients: 10,
+		fanOutClients: [20],
+		relayClients: [10],
+		idleClients: 50,
+		idleCases: 1,
+	},
 	...{ comparedEchoClients: [10], comparedFanOutClients: [20], comparedIdleClients: 50, withAspNet: false },
 };
 
 /** The questions, in the order in which they are answered. */
-export const QUESTIONS = ["echo", "fan-out", "link", "idle", "side-by-side"] as const;
+export const QUESTIONS = ["echo", "fan-out", "link", "relay", "idle", "side-by-side"] as const;
 export type Question = (typeof QUESTIONS)[number];
 
 /** What the command line asks for. */
@@ -72,24 +82,30 @@ export interface Settings {
 	readonly mode: "full" | "quick" | "smoke";
 	readonly questions: readonly Question[];
 	readonly isWriting: boolean;
+	/** Says where our proxy's time goes, instead of how much it is. */
+	readonly isProfiling: boolean;
 }
 
 /** What to type, for people who typed something else. */
-export const USAGE = `npm run bench [-- [--quick | --smoke] [--write] [${QUESTIONS.join(" ")}]]`;
+export const USAGE = `npm run bench [-- [--quick | --smoke] [--write] [${QUESTIONS.join(" ")}]], or npm run bench -- [--quick] --profile`;
+
+const FLAGS = ["--quick", "--smoke", "--write", "--profile"];
 
 /** Reads the command line. @throws BenchError for what is not known. */
 export function parseSettings(parameters: readonly string[]): Settings {
 	const names = parameters.filter((parameter) => !parameter.startsWith("--"));
 	const unknown = [
-		...parameters.filter(
-			(name) => name.startsWith("--") && !["--quick", "--smoke", "--write"].includes(name),
-		),
+		...parameters.filter((name) => name.startsWith("--") && !FLAGS.includes(name)),
 		...names.filter((name) => !QUESTIONS.some((question) => question === name)),
 	];
 	if (unknown.length > 0) throw new BenchError(`unknown parameter "${unknown[0]}". Usage: ${USAGE}`);
 	const mode = parameters.includes("--smoke") ? "smoke" : parameters.includes("--quick") ? "quick" : "full";
-	const questions = names.length === 0 ? QUESTIONS : QUESTIONS.filter((question) => names.includes(question));
+	const isProfiling = parameters.includes("--profile");
+	const asked = QUESTIONS.filter((question) => names.length === 0 || names.includes(question));
+	const questions = isProfiling && names.length === 0 ? (["relay"] as const) : asked;
 	const isWriting = parameters.includes("--write");
 	if (isWriting && mode === "smoke") throw new BenchError("--smoke measures nothing that could be written");
-	return { mode, questions, isWriting, sizes: { full: FULL, quick: QUICK, smoke: SMOKE }[mode] };
+	if (isProfiling && (isWriting || questions.join() !== "relay"))
+		throw new BenchError("--profile is about relay, and nothing that is written down");
+	return { mode, questions, isWriting, isProfiling, sizes: { full: FULL, quick: QUICK, smoke: SMOKE }[mode] };
 }

@@ -1,12 +1,14 @@
 import { randomBytes } from "node:crypto";
 import { Child, type ChildOptions, MEASURED_CORE, OTHER_CORE, pinningObstacle } from "./children.js";
 import { ASPNET_COMMAND } from "./competitors/build-aspnet.js";
+import { type BalancerName, startBalancer } from "./relay/programs.js";
 import type { SubjectRole } from "./subject/role.js";
 
 /** Which servers stand, and which of them is measured. */
 export type StandKind =
 	| ("ws" | "ws-json" | "direct" | "proxy" | "proxy-messagepack" | "behind-proxy")
-	| ("aspnet" | "socket-io");
+	| ("aspnet" | "socket-io")
+	| ("ws-relay" | BalancerName);
 
 /** Servers that run. */
 export interface Stand {
@@ -16,6 +18,8 @@ export interface Stand {
 	readonly measured: Child;
 	/** The other server, on the load's core. */
 	readonly other: Child | undefined;
+	/** Where the other server listens, if it is behind the measured one. */
+	readonly directPort?: number;
 	stop(): Promise<void>;
 }
 
@@ -30,14 +34,14 @@ export async function startSubject(
 	name: string,
 	parameter: SubjectRole,
 	core: number,
-): Promise<{ child: Child; port: number }> {
+): Promise<{ child: Child; port: number; stop(): Promise<void> }> {
 	const child = new Child(name, {
 		program: "subject/main",
 		parameter,
 		core: isPinned ? core : undefined,
 		env,
 	});
-	return { child, port: Number(await child.started()) };
+	return { child, port: Number(await child.started()), stop: () => child.stop() };
 }
 
 /** Starts the load's process. */
@@ -53,6 +57,7 @@ export async function startStand(kind: StandKind): Promise<Stand> {
 	if (kind === "direct") return single(kind, "app server", { role: "app-server" });
 	if (kind === "aspnet") return foreign(kind, "ASP.NET Core", ASPNET_COMMAND);
 	if (kind === "socket-io") return foreign(kind, "Socket.IO", "competitors/socket-io");
+	if (kind === "ws-relay" || kind === "haproxy" || kind === "nginx") return relay(kind);
 	const isBehind = kind === "behind-proxy";
 	const app = await startSubject("app server", { role: "app-server" }, isBehind ? MEASURED_CORE : OTHER_CORE);
 	const proxy = await startSubject(
@@ -66,10 +71,26 @@ export async function startStand(kind: StandKind): Promise<Stand> {
 	);
 	const [measured, other] = isBehind ? [app.child, proxy.child] : [proxy.child, app.child];
 	return {
-		...{ kind, port: proxy.port, measured, other },
+		...{ kind, port: proxy.port, measured, other, directPort: app.port },
 		async stop() {
-			await proxy.child.stop();
-			await app.child.stop();
+			await proxy.stop();
+			await app.stop();
+		},
+	};
+}
+
+/** A relay that knows nothing of hubs, in front of an echo. */
+async function relay(kind: "ws-relay" | BalancerName): Promise<Stand> {
+	const echo = await startSubject("echo server", { role: "raw-echo" }, OTHER_CORE);
+	const { child, port, stop } =
+		kind === "ws-relay"
+			? await startSubject("ws relay", { role: kind, target: echo.port }, MEASURED_CORE)
+			: await startBalancer(kind, echo.port, isPinned ? MEASURED_CORE : undefined);
+	return {
+		...{ kind, port, measured: child, other: echo.child, directPort: echo.port },
+		async stop() {
+			await stop();
+			await echo.stop();
 		},
 	};
 }

@@ -49,6 +49,11 @@ export function spreadOf(values: readonly number[]): Spread {
 	return { median, min, max };
 }
 
+/** Rounds of the same number met the same machine: their ratios say more than the ratio of medians. */
+export function ratioOf(one: TrialResult, other: TrialResult): Spread {
+	return spreadOf(one.perRound.map((rate, round) => rate / (other.perRound[round] ?? Number.NaN)));
+}
+
 /** Measures trials in turn, round by round, so that whatever else the machine does meets all of them alike. */
 export async function runTrials(
 	trials: readonly Trial[],

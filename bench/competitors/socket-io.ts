@@ -2,7 +2,7 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { Server, type Socket } from "socket.io";
-import { answerCollections } from "../subject/heap.js";
+import { answerRequests } from "../subject/requests.js";
 
 const HOST = "127.0.0.1";
 const GROUP = "everybody";
@@ -30,7 +30,7 @@ server.on("connection", (socket: Socket) => {
 	socket.on("toGroup", (text: string) => server.to(GROUP).emit("Response_VM", "Board", text));
 });
 
-answerCollections();
+answerRequests();
 http.listen({ host: HOST, port: 0, backlog: LISTEN_BACKLOG }, () =>
 	process.send?.({ result: (http.address() as AddressInfo).port }),
 );

@@ -1,7 +1,7 @@
 import type { IdleResult } from "../idle.js";
-import { isFilled, type Table } from "../report.js";
+import { isFilled, spreadText, type Table } from "../report.js";
 import type { StandKind } from "../stand.js";
-import { type Spread, spreadOf, type TrialResult } from "../trial.js";
+import { ratioOf, type TrialResult } from "../trial.js";
 
 /** From here on a number of clients is a large one. */
 const MANY_CLIENTS = 1_000;
@@ -44,12 +44,8 @@ function twinOf(ours: TrialResult, stand: StandKind, all: readonly TrialResult[]
 	);
 }
 
-/** Rounds of the same number met the same machine: their ratios say more than the ratio of medians. */
-function ratioOf(ours: TrialResult, other: TrialResult): Spread {
-	return spreadOf(ours.perRound.map((rate, round) => rate / (other.perRound[round] ?? Number.NaN)));
-}
-
-function verdict(isReached: boolean, isSure: boolean): string {
+/** What of a target is reached; a figure that does not count says so. */
+export function verdict(isReached: boolean, isSure: boolean): string {
 	return `${isReached ? "reached" : "**short**"}${isSure ? "" : " (a side was not full: does not count)"}`;
 }
 
@@ -61,8 +57,9 @@ function rows(all: readonly TrialResult[], aimsOf: (job: TrialResult["trial"]["j
 			const aim = factor === 1 ? "> 1.00" : `≥ ${factor.toFixed(2)}`;
 			const other = twinOf(result, than, all);
 			if (!other) return [what, aim, "-", "not measured"];
-			const { median, min, max } = ratioOf(result, other);
-			const found = `${median.toFixed(2)} (${min.toFixed(2)}-${max.toFixed(2)})`;
+			const ratio = ratioOf(result, other);
+			const { median } = ratio;
+			const found = spreadText(ratio, 2);
 			const isReached = factor === 1 ? median > 1 : median >= factor;
 			return [what, aim, found, verdict(isReached, isFilled(result) && isFilled(other))];
 		}),

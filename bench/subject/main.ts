@@ -3,14 +3,17 @@ import { WebSocketServer } from "ws";
 import { createViewModelHub, MulticastViewModel, ViewModel } from "../../lib/dotnetify/index.js";
 import { acceptLinks, type ForwardingOptions, useForwarding } from "../../lib/forwarding/index.js";
 import { createHub, createServer, type InvocationContext } from "../../lib/index.js";
-import { answerCollections } from "./heap.js";
+import { startRawEcho } from "./raw-echo.js";
+import { answerRequests } from "./requests.js";
 import { HUB_PATH, type ProxyRole, type SubjectRole, VIEW_MODEL_PATH } from "./role.js";
+import { startWsRelay } from "./ws-relay.js";
 
 const HOST = "127.0.0.1";
 const GROUP = "everybody";
 /** Long enough that no ping comes during a measurement: every message that the load counts is an answer. */
 const KEEP_ALIVE_INTERVAL_MS = 600_000;
 const LISTEN_BACKLOG = 4096;
+const SETTINGS = { keepAliveIntervalMs: KEEP_ALIVE_INTERVAL_MS, maxConnectsPerSecond: null };
 
 /** One property is written, another one that depends on it comes back. */
 class Echo extends ViewModel {
@@ -32,7 +35,11 @@ class Board extends MulticastViewModel {
 	}
 }
 
-type Answers = { Response_VM(response: readonly [vmId: string, data: string]): void };
+type Answers = {
+	Response_VM(response: readonly [vmId: string, data: string]): void;
+	/** {@link PUSH_TARGET} */
+	pushed(text: string): void;
+};
 type Context = InvocationContext<Answers>;
 
 function secrets(): string[] {
@@ -40,19 +47,19 @@ function secrets(): string[] {
 	return LINK_SECRET === undefined ? [] : [LINK_SECRET];
 }
 
-/** The same methods as what the servers of other makers are measured with. `Response_VM` is what crosses every link. */
+/** The same methods as what the servers of other makers are measured with. `Response_VM` is what crosses every link, `pushed` the native one. */
 const methods = {
 	echo: (_ctx: Context, text: string) => text,
 	answer: (ctx: Context, text: string) => ctx.clients.caller.send("Response_VM", ["Echo", text]),
+	push: (ctx: Context, text: string) => ctx.clients.caller.send("pushed", text),
 	join: (ctx: Context) => ctx.groups.add(ctx.connectionId, GROUP),
 	toAll: (ctx: Context, text: string) => ctx.clients.all.send("Response_VM", ["Board", text]),
 	toGroup: (ctx: Context, text: string) => ctx.clients.group(GROUP).send("Response_VM", ["Board", text]),
 };
 
 async function startAppServer(): Promise<number> {
-	const settings = { keepAliveIntervalMs: KEEP_ALIVE_INTERVAL_MS, maxConnectsPerSecond: null };
-	const hub = createHub<Answers>()({ ...settings, methods });
-	const viewModels = createViewModelHub({ ...settings, viewModels: { Echo, Board } });
+	const hub = createHub<Answers>()({ ...SETTINGS, methods });
+	const viewModels = createViewModelHub({ ...SETTINGS, viewModels: { Echo, Board } });
 	for (const each of [hub, viewModels]) each.use(acceptLinks({ secrets: secrets() }));
 	const server = createServer().map(HUB_PATH, hub).map(VIEW_MODEL_PATH, viewModels);
 	return (await server.listen(0, HOST)).port;
@@ -60,15 +67,12 @@ async function startAppServer(): Promise<number> {
 
 async function startProxy({ appServer, useMessagePack }: ProxyRole): Promise<number> {
 	const options: ForwardingOptions = { secret: secrets()[0], useMessagePack };
-	const [hub, viewModels] = [proxyHub(), proxyHub()];
+	const hub = createHub()({ ...SETTINGS, methods: {} });
+	const viewModels = createViewModelHub(SETTINGS);
 	hub.use(useForwarding(appServer, options));
 	viewModels.use(useForwarding(appServer, options));
 	const server = createServer().map(HUB_PATH, hub).map(VIEW_MODEL_PATH, viewModels);
 	return (await server.listen(0, HOST)).port;
-}
-
-function proxyHub(): ReturnType<typeof createViewModelHub> {
-	return createViewModelHub({ keepAliveIntervalMs: KEEP_ALIVE_INTERVAL_MS, maxConnectsPerSecond: null });
 }
 
 /** What a WebSocket server costs that does nothing else. A first byte of "!" asks for a copy to everybody. */
@@ -90,16 +94,20 @@ function reparsed(data: Buffer): string {
 	return `${JSON.stringify(JSON.parse(data.toString().slice(0, -1)))}\u001e`;
 }
 
-function start(subject: SubjectRole): Promise<number> {
+async function start(subject: SubjectRole): Promise<number> {
 	switch (subject.role) {
 		case "app-server":
 			return startAppServer();
 		case "proxy":
 			return startProxy(subject);
+		case "ws-relay":
+			return startWsRelay(subject.target, HOST, LISTEN_BACKLOG);
+		case "raw-echo":
+			return (await startRawEcho(HOST, LISTEN_BACKLOG)).port;
 		default:
 			return startBare(subject.role === "ws-json");
 	}
 }
 
-answerCollections();
+answerRequests();
 process.send?.({ result: await start(JSON.parse(process.argv[2] ?? "{}") as SubjectRole) });

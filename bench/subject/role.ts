@@ -6,8 +6,18 @@ export interface ProxyRole {
 	readonly useMessagePack: boolean;
 }
 
+/** Passes WebSocket messages on, over a socket of its own for each client. */
+export interface RelayRole {
+	readonly role: "ws-relay";
+	/** The port of the server that it passes them to. */
+	readonly target: number;
+}
+
 /** What a server under test is. */
-export type SubjectRole = { readonly role: "ws" | "ws-json" | "app-server" } | ProxyRole;
+export type SubjectRole =
+	| { readonly role: "ws" | "ws-json" | "app-server" | "raw-echo" }
+	| ProxyRole
+	| RelayRole;
 
 /** Path of the hub with methods, here and at ASP.NET Core. */
 export const HUB_PATH = "/hub";
@@ -15,3 +25,5 @@ export const HUB_PATH = "/hub";
 export const SOCKET_IO_PATH = "/socket.io/?EIO=4&transport=websocket";
 /** Path of the hub with view models. */
 export const VIEW_MODEL_PATH = "/dotnetify";
+/** What the hub's method `push` calls at its caller. */
+export const PUSH_TARGET = "pushed";

@@ -46,10 +46,15 @@ describe("bench/run", function () {
 		const { code, out, err } = await bench("--smoke");
 		assert.equal(err, "");
 		assert.equal(code, 0);
-		const [, echo = "", fanOut = "", link = "", idle = "", compared = ""] = out.split(/^## .*$/m);
+		const [, echo = "", fanOut = "", link = "", relay = "", idle = "", compared = ""] = out.split(/^## .*$/m);
 		assert.equal(rowsOf(echo).length, 18);
 		assert.equal(rowsOf(fanOut).length, 10);
 		assert.equal(rowsOf(link).length, 11);
+		const [relays = "", ...relayTables] = relay.split(/^### .*$/m);
+		// HAProxy and nginx may be missing.
+		assert.ok(rowsOf(relays).length >= 3);
+		assert.equal(relayTables.length, 4);
+		for (const table of relayTables) assert.ok(rowsOf(table).length >= 1, table);
 		assert.equal(rowsOf(idle).length, 1);
 		// Echo of five, fan-out of three, idle clients of one; and the targets.
 		const [, ...tables] = compared.split(/^### .*$/m);

@@ -21,6 +21,13 @@ describe("bench/settings", () => {
 		assert.throws(() => parseSettings(["--smoke", "--write"]), BenchError);
 	});
 
+	it("profiles the relay, and nothing else", () => {
+		const { isProfiling, questions } = parseSettings(["--quick", "--profile"]);
+		assert.deepEqual({ isProfiling, questions }, { isProfiling: true, questions: ["relay"] });
+		assert.throws(() => parseSettings(["--profile", "echo"]), /--profile is about relay/);
+		assert.throws(() => parseSettings(["--profile", "--write", "relay"]), /--profile is about relay/);
+	});
+
 	it("refuses a question that it does not know", () => {
 		assert.throws(() => parseSettings(["latency"]), /unknown parameter "latency"/);
 	});

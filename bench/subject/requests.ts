@@ -1,0 +1,61 @@
+import { writeFileSync } from "node:fs";
+import { Session } from "node:inspector/promises";
+
+const SAMPLING_INTERVAL_US = 500;
+
+/** What a server under test can be asked. */
+export type SubjectRequest =
+	/** What its heap and its buffers hold after a collection, in bytes. */
+	| { readonly kind: "collect" }
+	/** Profiles its CPU time from here. */
+	| { readonly kind: "profile" }
+	/** Ends that, and writes the profile, as `node --cpu-prof` would, to a file. */
+	| { readonly kind: "write-profile"; readonly file: string };
+
+let session: Session | undefined;
+
+async function startProfile(): Promise<null> {
+	session = new Session();
+	session.connect();
+	await session.post("Profiler.enable");
+	await session.post("Profiler.setSamplingInterval", { interval: SAMPLING_INTERVAL_US });
+	await session.post("Profiler.start");
+	return null;
+}
+
+async function writeProfile(file: string): Promise<null> {
+	if (!session) throw new Error("profile first");
+	const { profile } = await session.post("Profiler.stop");
+	session.disconnect();
+	session = undefined;
+	writeFileSync(file, JSON.stringify(profile));
+	return null;
+}
+
+function heapBytes(): number {
+	globalThis.gc?.();
+	const { heapUsed, external } = process.memoryUsage();
+	return heapUsed + external;
+}
+
+async function answerTo(request: SubjectRequest): Promise<number | null> {
+	switch (request.kind) {
+		case "collect":
+			return heapBytes();
+		case "profile":
+			return startProfile();
+		case "write-profile":
+			return writeProfile(request.file);
+	}
+}
+
+/** Has a server under test answer its parent's requests. */
+export function answerRequests(): void {
+	process.on("disconnect", () => process.exit());
+	process.on("message", (request: SubjectRequest) => {
+		answerTo(request).then(
+			(result) => process.send?.({ result }),
+			(error: unknown) => process.send?.({ error: String(error) }),
+		);
+	});
+}
