@@ -63,6 +63,8 @@ function endOfFrame(bytes: Buffer, from: number): number {
 function echo(socket: Duplex): void {
 	const turner = new FrameTurner();
 	socket.on("error", () => socket.destroy());
+	// Sockets of an HTTP server stay half-open else, and a relay keeps both of its own for as long.
+	socket.on("end", () => socket.end());
 	socket.on("data", (piece: Buffer) => {
 		const answers = turner.turn(piece);
 		if (answers.length > 0) socket.write(answers);

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { connect } from "node:net";
 import fc from "fast-check";
 import { maskedFrame } from "../../../bench/load/frames.js";
-import { FrameTurner } from "../../../bench/subject/raw-echo.js";
+import { FrameTurner, startRawEcho } from "../../../bench/subject/raw-echo.js";
 
 /** A server's frame: not masked. */
 function serverFrame(payload: Buffer): Buffer {
@@ -42,5 +44,20 @@ describe("bench/subject/raw-echo", () => {
 	it("refuses a frame that no load sends", () => {
 		const turner = new FrameTurner();
 		assert.throws(() => turner.turn(Buffer.from([0x81, 0xff, 0, 0])), /65,535 bytes at most/);
+	});
+
+	it("ends its half of a connection when the other one is ended, or relays would keep theirs", async () => {
+		const echo = await startRawEcho("127.0.0.1", 16);
+		try {
+			const head = "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n";
+			const socket = connect(echo.port, "127.0.0.1");
+			socket.write(`${head}Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n`);
+			const [answer] = (await once(socket, "data")) as [Buffer];
+			assert.match(answer.toString(), /Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK\+xOo=/);
+			socket.end();
+			await once(socket, "close");
+		} finally {
+			echo.close();
+		}
 	});
 });
