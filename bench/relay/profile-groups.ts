@@ -31,6 +31,8 @@ interface Rule {
 	readonly name?: RegExp;
 }
 
+/** A longer time between two samples is one in which something else had the core. */
+const LONGEST_GAP_US = 2_000;
 const IDLE = "(idle)";
 const REST = "rest of Node";
 
@@ -82,7 +84,8 @@ function selfTimes({ samples = [], timeDeltas = [] }: CpuProfile): Map<number, n
 	const times = new Map<number, number>();
 	samples.forEach((id, index) => {
 		// A sample holds until the next one.
-		times.set(id, (times.get(id) ?? 0) + Math.max(0, timeDeltas[index + 1] ?? 0));
+		const gap = Math.min(Math.max(0, timeDeltas[index + 1] ?? 0), LONGEST_GAP_US);
+		times.set(id, (times.get(id) ?? 0) + gap);
 	});
 	return times;
 }
