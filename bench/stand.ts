@@ -51,6 +51,14 @@ export async function startLoad(): Promise<Child> {
 	return child;
 }
 
+/** Starts what takes half of the measured process's core; nothing where processes are not pinned. */
+export async function startBallast(): Promise<Child | undefined> {
+	if (!isPinned) return undefined;
+	const child = new Child("ballast", { program: "subject/ballast", core: MEASURED_CORE });
+	await child.started();
+	return child;
+}
+
 /** Starts what one row is measured on. */
 export async function startStand(kind: StandKind): Promise<Stand> {
 	if (kind === "ws" || kind === "ws-json") return single(kind, "ws server", { role: kind });

@@ -1,7 +1,7 @@
 import { type Child, OTHER_CORE } from "./children.js";
 import type { LoadJob, LoadRequest, Window, WindowResult } from "./load/job.js";
 import type { Sizes } from "./settings.js";
-import { type Stand, type StandKind, startLoad, startStand } from "./stand.js";
+import { type Stand, type StandKind, startBallast, startLoad, startStand } from "./stand.js";
 
 /** One row of a table: a job on a stand. */
 export interface Trial {
@@ -57,15 +57,20 @@ export function ratioOf(one: TrialResult, other: TrialResult): Spread {
 /** Measures trials in turn, round by round, so that whatever else the machine does meets all of them alike. */
 export async function runTrials(
 	trials: readonly Trial[],
-	sizes: Sizes,
+	sizes: Sizes & {
+		/** For servers that the load's core could not fill: half of theirs is taken away. */
+		readonly hasBallast?: boolean;
+	},
 	say: (line: string) => void,
 ): Promise<TrialResult[]> {
 	const stands = new Map<StandKind, Stand>();
 	let load: Child | undefined;
+	let ballast: Child | undefined;
 	try {
 		load = await startLoad();
 		const kinds = [...new Set(trials.map(({ stand }) => stand))];
 		await Promise.all(kinds.map(async (kind) => stands.set(kind, await startStand(kind))));
+		if (sizes.hasBallast) ballast = await startBallast();
 		const results = new Map<Trial, WindowResult[]>(trials.map((trial) => [trial, []]));
 		for (let round = -1; round < sizes.rounds; round++) {
 			for (const [trial, rounds] of results) {
@@ -81,6 +86,7 @@ export async function runTrials(
 		}
 		return [...results].map(([trial, rounds]) => summary(trial, rounds, stands.get(trial.stand)));
 	} finally {
+		await ballast?.stop();
 		await load?.stop();
 		await Promise.all([...stands.values()].map((stand) => stand.stop()));
 	}
