@@ -11,14 +11,15 @@ export class Arguments {
 	/** The array of arguments as the peer wrote it (json text, or one messagepack array); absent as above. */
 	readonly bytes: Buffer | undefined;
 	#values: readonly unknown[] | undefined;
-	readonly #decode: (() => readonly unknown[]) | undefined;
+	readonly #decode: ((bytes: Buffer) => readonly unknown[]) | undefined;
 
 	private constructor(
 		values: readonly unknown[] | undefined,
-		source?: { encoding: ArgumentEncoding; bytes: Buffer; decode: () => readonly unknown[] },
+		encoding?: ArgumentEncoding,
+		source?: { readonly bytes: Buffer; readonly decode: (bytes: Buffer) => readonly unknown[] },
 	) {
 		this.#values = values;
-		this.encoding = source?.encoding;
+		this.encoding = encoding;
 		this.bytes = source?.bytes;
 		this.#decode = source?.decode;
 	}
@@ -28,14 +29,18 @@ export class Arguments {
 		return new Arguments(values);
 	}
 
-	/** Arguments from a peer's bytes; `decode` runs at most once, and may throw ERR_PROTOCOL. */
-	static from(encoding: ArgumentEncoding, bytes: Buffer, decode: () => readonly unknown[]): Arguments {
-		return new Arguments(undefined, { encoding, bytes, decode });
+	/** Arguments from a peer's bytes; `decode` gets them, runs at most once, and may throw ERR_PROTOCOL. */
+	static from(
+		encoding: ArgumentEncoding,
+		bytes: Buffer,
+		decode: (bytes: Buffer) => readonly unknown[],
+	): Arguments {
+		return new Arguments(undefined, encoding, { bytes, decode });
 	}
 
 	/** The decoded arguments. */
 	get values(): readonly unknown[] {
-		this.#values ??= this.#decode?.() ?? [];
+		this.#values ??= this.bytes && this.#decode ? this.#decode(this.bytes) : [];
 		return this.#values;
 	}
 

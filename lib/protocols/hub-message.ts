@@ -243,7 +243,8 @@ function readSequenceId(fields: MessageFields): number {
 	throw protocolError('"sequenceId" must be a whole number of at least 0.');
 }
 
-function readStreamIds(fields: MessageFields): { streamIds?: readonly string[] } | undefined {
+/** The `streamIds` of a call; none where there are no ids. @throws TrunklineError ERR_PROTOCOL */
+export function readStreamIds(fields: MessageFields): { streamIds?: readonly string[] } | undefined {
 	const ids = fields.streamIds;
 	if (ids === undefined) return undefined;
 	if (!Array.isArray(ids) || !ids.every((id) => typeof id === "string"))
@@ -251,7 +252,8 @@ function readStreamIds(fields: MessageFields): { streamIds?: readonly string[] }
 	return ids.length === 0 ? undefined : { streamIds: ids };
 }
 
-function readHeaders(fields: MessageFields): { headers?: MessageHeaders } | undefined {
+/** The `headers` of a message; none where it is an empty map. @throws TrunklineError ERR_PROTOCOL */
+export function readHeaders(fields: MessageFields): { headers?: MessageHeaders } | undefined {
 	const headers = fields.headers;
 	if (headers === undefined) return undefined;
 	if (typeof headers !== "object" || headers === null || Array.isArray(headers))

@@ -44,8 +44,20 @@ export {
 } from "./hub-message.js";
 export type { HubProtocol, RecordSplitter, TransferFormat } from "./hub-protocol.js";
 export { jsonProtocol, jsonText } from "./json-protocol.js";
-export { LengthSplitter, writeLengthPrefix } from "./length-splitter.js";
-export { messagePackProtocol } from "./messagepack-protocol.js";
+export { LengthSplitter, type LengthSplitterOptions, writeLengthPrefix } from "./length-splitter.js";
+export { messagePackProtocol, readMessagePack, writeMessagePack } from "./messagepack-protocol.js";
+export { firstText, peek } from "./peek/peek.js";
+export {
+	type CallMessage,
+	decodeRawMessage,
+	encodeRawMessage,
+	type RawCancelInvocation,
+	type RawCompletion,
+	type RawInvocation,
+	type RawMessage,
+	type RawStreamInvocation,
+	type RawStreamItem,
+} from "./peek/raw-message.js";
 export { MAX_WRITE_DEPTH, plainValue, type ValueForm } from "./plain-value.js";
 export { RECORD_SEPARATOR, TextSplitter } from "./text-splitter.js";
 export { isWithin, parseVmId, type VmId, type VmIdSegment, vmIdRoot, vmIdRootType } from "./vm-id.js";

@@ -30,32 +30,39 @@ export const jsonProtocol: HubProtocol = {
 };
 
 function parseObject(record: Buffer): MessageFields {
-	if (!isUtf8(record)) throw protocolError("A JSON message is not UTF-8.");
-	const text = record.toString("utf8");
-	if (isTooDeep(text)) throw protocolError(`A JSON message is nested deeper than ${MAX_READ_DEPTH}.`);
-	let parsed: unknown;
-	try {
-		parsed = JSON.parse(text);
-	} catch {
-		// Without a cause: the parser's error quotes the text, and the log must not.
-		throw protocolError("A message is not JSON.");
-	}
+	const parsed = readJson(record);
 	if (typeof parsed === "object" && parsed !== null && !Array.isArray(parsed)) return parsed as MessageFields;
 	throw protocolError("A JSON message must be an object.");
 }
 
-const BRACKETS = /["[\]{}]/g;
-
-/** Whether JSON text is nested deeper than {@link MAX_READ_DEPTH}. Most has fewer brackets than that, wherever they stand. */
-export function isTooDeep(text: string): boolean {
-	return hasManyOpenings(text) && depthOf(text) > MAX_READ_DEPTH;
+/**
+ * The value of JSON text in UTF-8, nested no deeper than `maxDepth`.
+ * @throws TrunklineError ERR_PROTOCOL
+ */
+export function readJson(bytes: Buffer, maxDepth: number = MAX_READ_DEPTH): unknown {
+	if (!isUtf8(bytes)) throw protocolError("A JSON message is not UTF-8.");
+	const text = bytes.toString("utf8");
+	if (isTooDeep(text, maxDepth)) throw protocolError(`A JSON message is nested deeper than ${MAX_READ_DEPTH}.`);
+	try {
+		return JSON.parse(text);
+	} catch {
+		// Without a cause: the parser's error quotes the text, and the log must not.
+		throw protocolError("A message is not JSON.");
+	}
 }
 
-function hasManyOpenings(text: string): boolean {
+const BRACKETS = /["[\]{}]/g;
+
+/** Whether JSON text is nested deeper than `maxDepth`. Most has fewer brackets than that, wherever they stand. */
+export function isTooDeep(text: string, maxDepth: number = MAX_READ_DEPTH): boolean {
+	return hasManyOpenings(text, maxDepth) && depthOf(text) > maxDepth;
+}
+
+function hasManyOpenings(text: string, most: number): boolean {
 	let openings = 0;
 	for (const bracket of ["[", "{"]) {
 		for (let at = text.indexOf(bracket); at >= 0; at = text.indexOf(bracket, at + 1)) {
-			if (++openings > MAX_READ_DEPTH) return true;
+			if (++openings > most) return true;
 		}
 	}
 	return false;

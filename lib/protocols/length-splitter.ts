@@ -18,10 +18,17 @@ export function writeLengthPrefix(length: number): Buffer {
 	return Buffer.from(bytes);
 }
 
+/** What a {@link LengthSplitter} asks of the peer beside what SignalR does. */
+export interface LengthSplitterOptions {
+	/** Refuses a prefix that is longer than its length needs. @defaultValue false */
+	readonly shortestPrefix?: boolean;
+}
+
 /** Cuts a stream of records that each begin with their length. */
 export class LengthSplitter implements RecordSplitter {
 	readonly #queue = new ByteQueue();
 	readonly #maxMessageBytes: number;
+	readonly #shortestPrefix: boolean;
 	#failure: TrunklineError | undefined;
 	/** Bytes of a prefix that has not ended yet. */
 	#prefix: number[] = [];
@@ -32,8 +39,9 @@ export class LengthSplitter implements RecordSplitter {
 	 * @param maxMessageBytes - the largest record with its length prefix (ASP.NET Core counts the framing of binary
 	 * records as it counts the separator of text). May be `Infinity`: then the prefix's own maximum of 2 GiB is left.
 	 */
-	constructor(maxMessageBytes: number) {
+	constructor(maxMessageBytes: number, { shortestPrefix = false }: LengthSplitterOptions = {}) {
 		this.#maxMessageBytes = maxMessageBytes;
+		this.#shortestPrefix = shortestPrefix;
 	}
 
 	get pendingBytes(): number {
@@ -89,6 +97,8 @@ export class LengthSplitter implements RecordSplitter {
 	#checkLength(): number {
 		const length = this.#prefix.reduce((sum, byte, at) => sum + (byte & 0x7f) * 2 ** (7 * at), 0);
 		if (length > MAX_LENGTH) throw this.#refuseLength();
+		if (this.#shortestPrefix && this.#prefix.length > 1 && this.#prefix.at(-1) === 0)
+			throw this.#fail("ERR_PROTOCOL", "The length prefix of a record is longer than it need be.");
 		if (length + this.#prefix.length > this.#maxMessageBytes) {
 			throw this.#fail(
 				"ERR_MESSAGE_TOO_LARGE",

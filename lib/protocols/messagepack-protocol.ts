@@ -47,16 +47,33 @@ export const messagePackProtocol: HubProtocol = {
 };
 
 function unpack(record: Buffer): readonly unknown[] {
-	checkMessagePack(record);
-	let message: unknown;
+	const message = readMessagePack(record);
+	if (Array.isArray(message)) return message;
+	throw protocolError("A MessagePack message must be an array.");
+}
+
+/**
+ * The one value that these bytes are. `depth` is how deep it stands in the message that it was cut out of.
+ * @throws TrunklineError ERR_PROTOCOL, also for what must not reach the decoder (see {@link messagePackEnd}).
+ */
+export function readMessagePack(bytes: Buffer, depth = 0): unknown {
+	const end = messagePackEnd(bytes, 0, depth);
+	if (end !== bytes.length)
+		throw protocolError(`${bytes.length - end} bytes follow a MessagePack message in its record.`);
 	try {
-		message = unpackr.unpack(record);
+		return unpackr.unpack(bytes);
 	} catch {
 		// Without a cause: the decoder's error quotes what it has read, and the log must not.
 		throw protocolError("A message is not MessagePack.");
 	}
-	if (Array.isArray(message)) return message;
-	throw protocolError("A MessagePack message must be an array.");
+}
+
+/**
+ * One value as bytes.
+ * @throws TrunklineError ERR_SERIALIZATION for a value that cannot be written.
+ */
+export function writeMessagePack(value: unknown): Buffer {
+	return pack(writable(value));
 }
 
 /** Names the items of a message; those that stand after the known ones are ignored. */
@@ -162,9 +179,9 @@ function writable(value: unknown): unknown {
 	return plainValue(value, FORM);
 }
 
-function pack(items: readonly unknown[]): Buffer {
+function pack(value: unknown): Buffer {
 	try {
-		return packr.pack(items);
+		return packr.pack(value);
 	} catch (thrown) {
 		throw unwritable(thrown);
 	}
@@ -174,20 +191,13 @@ const TIMESTAMP = -1;
 const TIMESTAMP_BYTES: readonly number[] = [4, 8, 12];
 
 /**
- * Walks over one encoded value and refuses what must not reach the decoder: truncated bytes, bytes that are left
- * over, arrays and maps that claim more
- * items than there are bytes (the decoder would allocate them), nesting deeper than {@link MAX_READ_DEPTH}, map keys
- * that are containers, and every extension but the timestamp (the decoder knows some that build errors and
- * expressions).
+ * Walks over the encoded value at `at`, and says where it ends. Refuses what must not reach the decoder: truncated
+ * bytes, arrays and maps that claim more items than there are bytes (the decoder would allocate them), nesting deeper
+ * than {@link MAX_READ_DEPTH}, map keys that are containers, and every extension but the timestamp (the decoder knows
+ * some that build errors and expressions). `depth` is how many arrays and maps the value stands in.
  * @throws TrunklineError ERR_PROTOCOL for any of these.
  */
-function checkMessagePack(bytes: Buffer): void {
-	const end = checkValue(bytes, 0, 0);
-	if (end !== bytes.length)
-		throw protocolError(`${bytes.length - end} bytes follow a MessagePack message in its record.`);
-}
-
-function checkValue(bytes: Buffer, at: number, depth: number): number {
+export function messagePackEnd(bytes: Buffer, at: number, depth: number): number {
 	if (depth > MAX_READ_DEPTH)
 		throw protocolError(`A MessagePack message is nested deeper than ${MAX_READ_DEPTH}.`);
 	const lead = bytes[at];
@@ -226,7 +236,7 @@ interface Container {
 function checkItems(bytes: Buffer, { at, count, depth }: Container): number {
 	requireDepth(depth);
 	let next = at;
-	for (let item = 0; item < count; item++) next = checkValue(bytes, next, depth + 1);
+	for (let item = 0; item < count; item++) next = messagePackEnd(bytes, next, depth + 1);
 	return next;
 }
 
@@ -236,7 +246,7 @@ function checkMap(bytes: Buffer, { at, count, depth }: Container): number {
 	for (let item = 0; item < count; item++) {
 		if (isContainer(bytes[next] ?? 0))
 			throw protocolError("A key of a MessagePack map is an array or a map.");
-		next = checkValue(bytes, checkValue(bytes, next, depth + 1), depth + 1);
+		next = messagePackEnd(bytes, messagePackEnd(bytes, next, depth + 1), depth + 1);
 	}
 	return next;
 }

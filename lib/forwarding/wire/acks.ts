@@ -1,3 +1,7 @@
+import type { ByteReader } from "./byte-reader.js";
+import type { ByteWriter } from "./byte-writer.js";
+import { MAX_SESSION_LINKS } from "./limits.js";
+
 /** How many DATA segments came on one link (PROTOCOL.md, "Session"). */
 export interface LinkAck {
 	/** The link's place in the pool. */
@@ -24,4 +28,32 @@ export interface DataSegment {
 	readonly acks: Acks;
 	/** The frames as they stand in the segment, a view of its bytes. */
 	readonly frames: Buffer;
+}
+
+/** Writes acks: the number of links, (link, incarnation, segments) of each, `delivered`, `window`. */
+export function writeAcks(writer: ByteWriter, acks: Acks): void {
+	writer.varint(acks.links.length);
+	for (const { link, incarnation, received } of acks.links) {
+		writer.varint(link);
+		writer.varint(incarnation);
+		writer.varint(received);
+	}
+	writer.varint(acks.delivered);
+	writer.varint(acks.window);
+}
+
+/** Reads acks. @throws TrunklineError ERR_LINK_PROTOCOL */
+export function readAcks(reader: ByteReader): Acks {
+	const count = reader.numberWithin(0, MAX_SESSION_LINKS, "the number of links in acks");
+	const links: LinkAck[] = [];
+	for (let read = 0; read < count; read++) links.push(readLinkAck(reader));
+	return { links, delivered: reader.varint(), window: reader.varint() };
+}
+
+function readLinkAck(reader: ByteReader): LinkAck {
+	return {
+		link: reader.numberWithin(0, MAX_SESSION_LINKS - 1, "the place of a link"),
+		incarnation: reader.numberWithin(1, Number.MAX_SAFE_INTEGER, "the incarnation of a link"),
+		received: reader.varint(),
+	};
 }

@@ -1,0 +1,194 @@
+import { MessageType } from "../../protocols/index.js";
+import { ByteWriter, varintSize } from "./byte-writer.js";
+import {
+	type AbortFrame,
+	CLOSE_REASONS,
+	FRAME_TYPES,
+	type Frame,
+	MORE_FOLLOWS,
+	type OpenFrame,
+	RECORD_HAS_ID,
+	type RecordFrame,
+	type SendFrame,
+} from "./frame.js";
+import { MAX_BATCH_BYTES, MAX_CONTEXT_BYTES, MAX_FRAME_BYTES, tooLarge } from "./limits.js";
+import { writeEncoding, writeRawMessage } from "./message-body.js";
+import { writeName } from "./name.js";
+import { writeSelection } from "./selection.js";
+
+/** The largest body that is written in one piece: with type and length it fills a segment. */
+const PART_BYTES: number = MAX_BATCH_BYTES - 1 - varintSize(MAX_BATCH_BYTES);
+/** What the buffer keeps after a turn with large frames. */
+const KEPT_BYTES: number = 2 * MAX_BATCH_BYTES;
+
+/**
+ * Gathers the frames of one turn of the event loop as the bytes of DATA segments, of at most 64 KiB each. A frame that is
+ * larger is cut into parts. It takes whatever it is given: who writes watches {@link FrameWriter.bytes}.
+ */
+export class FrameWriter {
+	readonly #bytes = new ByteWriter(4_096);
+	#segments: Buffer[] = [];
+	#segmentBytes = 0;
+	/** Where the last whole frame ends; what stands behind it is a frame that could not be written. */
+	#whole = 0;
+
+	/** Bytes that wait to be taken. */
+	get bytes(): number {
+		return this.#segmentBytes + this.#whole;
+	}
+
+	/**
+	 * Adds a frame. Where it throws, nothing of the frame was added.
+	 * @throws TrunklineError ERR_FORWARD_TOO_LARGE for a frame, context, target, key or name above its limit;
+	 * ERR_SERIALIZATION for a text that is not well formed.
+	 */
+	write(frame: Frame): void {
+		const bytes = this.#bytes;
+		const type = FRAME_TYPES[frame.type];
+		bytes.truncate(this.#whole);
+		bytes.byte(type);
+		const prefix = varintSize(sizeHint(frame));
+		bytes.skip(prefix);
+		const bodyAt = bytes.length;
+		writeBody(bytes, frame);
+		const length = bytes.length - bodyAt;
+		if (length > PART_BYTES) return this.#cut(type, bodyAt);
+		const missing = varintSize(length) - prefix;
+		if (missing !== 0) bytes.move(bodyAt, bodyAt + missing);
+		bytes.varintAt(length, this.#whole + 1);
+		if (bytes.length > MAX_BATCH_BYTES) this.#endSegment();
+		this.#whole = bytes.length;
+	}
+
+	/** Takes out what was gathered: the frames of one DATA segment after the other. */
+	take(): Buffer[] {
+		const segments = this.#segments;
+		if (this.#whole > 0) segments.push(this.#bytes.copy(0, this.#whole));
+		this.#segments = [];
+		this.#segmentBytes = 0;
+		this.#whole = 0;
+		this.#bytes.shrink(KEPT_BYTES);
+		return segments;
+	}
+
+	/** Ends the segment before the frame at hand, which then stands at the beginning. */
+	#endSegment(): void {
+		if (this.#whole === 0) return;
+		this.#push(this.#bytes.copy(0, this.#whole));
+		this.#bytes.move(this.#whole, 0);
+		this.#whole = 0;
+	}
+
+	/** Cuts the frame at hand: all parts but the last become segments. */
+	#cut(type: number, bodyAt: number): void {
+		const bytes = this.#bytes;
+		if (bytes.length - bodyAt > MAX_FRAME_BYTES) throw tooLarge("A message", MAX_FRAME_BYTES);
+		let at = bodyAt - this.#whole;
+		this.#endSegment();
+		for (; bytes.length - at > PART_BYTES; at += PART_BYTES) {
+			const part = new ByteWriter(MAX_BATCH_BYTES);
+			part.byte(type | MORE_FOLLOWS);
+			part.blob(bytes.view(at, at + PART_BYTES));
+			this.#push(part.view(0, part.length));
+		}
+		const last = bytes.length - at;
+		bytes.move(at, 1 + varintSize(last));
+		bytes.byteAt(type, 0);
+		bytes.varintAt(last, 1);
+		this.#whole = bytes.length;
+	}
+
+	#push(segment: Buffer): void {
+		this.#segments.push(segment);
+		this.#segmentBytes += segment.length;
+	}
+}
+
+/** About the size of a body: a right guess of its length's size saves moving it. */
+function sizeHint(frame: Frame): number {
+	if (frame.type === "record") return frame.record.length + 6;
+	if (frame.type !== "message") return 0;
+	const { message } = frame;
+	const isCall = message.type === MessageType.Invocation || message.type === MessageType.StreamInvocation;
+	return isCall ? message.arguments.length + 6 : 0;
+}
+
+function writeBody(writer: ByteWriter, frame: Frame): void {
+	switch (frame.type) {
+		case "message":
+			writer.varint(frame.client);
+			return writeRawMessage(writer, frame.message);
+		case "record":
+			return writeRecord(writer, frame);
+		case "send":
+			return writeSend(writer, frame);
+		case "drain":
+			return writer.varint(frame.timeoutMs);
+		case "load":
+			writer.varint(frame.clients);
+			return writer.varint(frame.delayMs);
+		default:
+			writer.varint(frame.client);
+			writeClientBody(writer, frame);
+	}
+}
+
+type OtherFrame = Exclude<Frame, { readonly type: "message" | "record" | "send" | "drain" | "load" }>;
+
+/** What follows the client's number. */
+function writeClientBody(writer: ByteWriter, frame: OtherFrame): void {
+	switch (frame.type) {
+		case "open":
+			return writeOpen(writer, frame);
+		case "close":
+			writer.byte(CLOSE_REASONS.indexOf(frame.reason));
+			return writer.text(frame.text);
+		case "resync":
+			return writeName(writer, frame.vmId, "The id of a view model");
+		case "join":
+		case "leave":
+			return writeName(writer, frame.group, "The name of a group");
+		case "abort":
+			return writeAbort(writer, frame);
+		case "retain":
+			writeName(writer, frame.key, "The key of a call that is retained");
+			writeName(writer, frame.target, "The target of a call that is retained");
+			writeEncoding(writer, frame.encoding);
+			return writer.blob(frame.arguments);
+		case "forget":
+			return writeName(writer, frame.key, "The key of a call that is retained");
+		case "pause":
+		case "resume":
+		case "hold":
+		case "go":
+		case "closed":
+			return;
+	}
+}
+
+function writeRecord(writer: ByteWriter, { client, messageType, invocationId, record }: RecordFrame): void {
+	writer.varint(client);
+	writer.byte(invocationId === undefined ? messageType : messageType | RECORD_HAS_ID);
+	if (invocationId !== undefined) writer.text(invocationId);
+	writer.bytes(record);
+}
+
+function writeSend(writer: ByteWriter, { selection, records }: SendFrame): void {
+	writeSelection(writer, selection);
+	writer.varint(records.length);
+	for (const { encoding, record } of records) {
+		writeEncoding(writer, encoding);
+		writer.blob(record);
+	}
+}
+
+function writeOpen(writer: ByteWriter, { recovered, migrated, context }: OpenFrame): void {
+	if (context.length > MAX_CONTEXT_BYTES) throw tooLarge("The context of a client", MAX_CONTEXT_BYTES);
+	writer.byte((recovered ? 1 : 0) | (migrated ? 2 : 0));
+	writer.bytes(context);
+}
+
+function writeAbort(writer: ByteWriter, { allowReconnect, text }: AbortFrame): void {
+	writer.byte((allowReconnect ? 1 : 0) | (text === undefined ? 0 : 2));
+	if (text !== undefined) writer.text(text);
+}

@@ -1,0 +1,293 @@
+import { MAX_READ_DEPTH, type MessageHeaders, MessageType, readHeaders, readStreamIds } from "../hub-message.js";
+import { readJson } from "../json-protocol.js";
+import type { RawCompletion, RawInvocation, RawMessage, RawStreamInvocation } from "./raw-message.js";
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const OPEN_BRACE = 0x7b;
+const CLOSE_BRACE = 0x7d;
+const OPEN_BRACKET = 0x5b;
+const CLOSE_BRACKET = 0x5d;
+const COLON = 0x3a;
+const COMMA = 0x2c;
+const ZERO = 0x30;
+
+const Field = {
+	type: 0,
+	invocationId: 1,
+	target: 2,
+	arguments: 3,
+	streamIds: 4,
+	headers: 5,
+	item: 6,
+	error: 7,
+	result: 8,
+} as const;
+/** Names with the quotation mark that ends them, in the order of {@link Field}. */
+const NAMES: readonly Buffer[] = Object.keys(Field).map((name) => Buffer.from(`${name}"`));
+
+const bits = (...fields: readonly number[]): number => fields.reduce((sum, field) => sum | (1 << field), 0);
+const COMMON: number = bits(Field.type, Field.invocationId, Field.headers);
+const CALL_FIELDS: number = COMMON | bits(Field.target, Field.arguments, Field.streamIds);
+const ITEM_FIELDS: number = COMMON | bits(Field.item);
+const COMPLETION_FIELDS: number = COMMON | bits(Field.error, Field.result);
+
+/**
+ * Where the values of the record at hand begin and end, two numbers for each field; an end of 0 where the field is
+ * absent. One for all records, since each is read at once: nothing is made for a record but what comes out.
+ */
+const spans: Int32Array = new Int32Array(2 * NAMES.length);
+
+/**
+ * Finds what is to be known of one json record, without its separator, and leaves its values as they stand: arguments,
+ * item and result are found by their brackets only, so what is wrong inside of them comes out when they are decoded.
+ * `undefined` says "parse it": a message of another type, and whatever is legal but seldom (an unknown field, a field
+ * that comes twice, an escaped name), or wrong.
+ * @throws TrunklineError ERR_PROTOCOL for a record that the parser refuses too.
+ */
+export function peekJson(record: Buffer): RawMessage | undefined {
+	const fields = scan(record);
+	const from = spanFrom(Field.type);
+	if (spanEnd(Field.type) - from !== 1) return undefined;
+	switch ((record[from] ?? 0) - ZERO) {
+		case MessageType.Invocation:
+			return has(fields, CALL_FIELDS) ? peekInvocation(record) : undefined;
+		case MessageType.StreamInvocation:
+			return has(fields, CALL_FIELDS) ? peekStreamInvocation(record) : undefined;
+		case MessageType.StreamItem:
+			return has(fields, ITEM_FIELDS) ? peekStreamItem(record) : undefined;
+		case MessageType.Completion:
+			return has(fields, COMPLETION_FIELDS) ? peekCompletion(record) : undefined;
+		case MessageType.CancelInvocation:
+			return has(fields, COMMON) ? peekCancel(record) : undefined;
+		default:
+			return undefined;
+	}
+}
+
+/**
+ * The first of some arguments if it is text; undefined where it is not, where there is none, and where they cannot be
+ * read.
+ */
+export function firstJsonText(values: Buffer): string | undefined {
+	const from = skipSpace(values, 1);
+	if (from >= values.length || values[from] !== QUOTE) return undefined;
+	const end = stringEnd(values, from);
+	if (end < 0) return undefined;
+	try {
+		return textWithin(values, from, end);
+	} catch {
+		return undefined;
+	}
+}
+
+function has(fields: number, allowed: number): boolean {
+	return (fields & ~allowed) === 0;
+}
+
+function peekInvocation(record: Buffer): RawInvocation | undefined {
+	const type = MessageType.Invocation;
+	const invocationId = isPresent(Field.invocationId) ? textOf(record, Field.invocationId) : "";
+	const target = textOf(record, Field.target);
+	if (invocationId === undefined || target === undefined || !hasArguments(record)) return undefined;
+	const values = bytesOf(record, Field.arguments);
+	const streamIds = streamIdsOf(record);
+	const headers = headersOf(record);
+	// An empty id is none.
+	const id = invocationId === "" ? undefined : invocationId;
+	return { type, encoding: "json", invocationId: id, target, arguments: values, streamIds, headers };
+}
+
+function peekStreamInvocation(record: Buffer): RawStreamInvocation | undefined {
+	const type = MessageType.StreamInvocation;
+	const invocationId = textOf(record, Field.invocationId);
+	const target = textOf(record, Field.target);
+	if (!invocationId || target === undefined || !hasArguments(record)) return undefined;
+	const values = bytesOf(record, Field.arguments);
+	const streamIds = streamIdsOf(record);
+	const headers = headersOf(record);
+	return { type, encoding: "json", invocationId, target, arguments: values, streamIds, headers };
+}
+
+function peekStreamItem(record: Buffer): RawMessage | undefined {
+	const type = MessageType.StreamItem;
+	const invocationId = textOf(record, Field.invocationId);
+	if (!invocationId || !isPresent(Field.item)) return undefined;
+	return {
+		type,
+		encoding: "json",
+		invocationId,
+		item: bytesOf(record, Field.item),
+		headers: headersOf(record),
+	};
+}
+
+function peekCompletion(record: Buffer): RawCompletion | undefined {
+	const type = MessageType.Completion;
+	const invocationId = textOf(record, Field.invocationId);
+	const hasError = isPresent(Field.error);
+	const hasResult = isPresent(Field.result);
+	const error = hasError ? textOf(record, Field.error) : undefined;
+	if (!invocationId || (hasError && (hasResult || error === undefined))) return undefined;
+	const result = hasResult ? bytesOf(record, Field.result) : undefined;
+	return { type, encoding: "json", invocationId, error, result, headers: headersOf(record) };
+}
+
+function peekCancel(record: Buffer): RawMessage | undefined {
+	const type = MessageType.CancelInvocation;
+	const invocationId = textOf(record, Field.invocationId);
+	if (!invocationId) return undefined;
+	return { type, encoding: "json", invocationId, headers: headersOf(record) };
+}
+
+function spanFrom(field: number): number {
+	return spans[2 * field] ?? 0;
+}
+
+function spanEnd(field: number): number {
+	return spans[2 * field + 1] ?? 0;
+}
+
+function isPresent(field: number): boolean {
+	return spanEnd(field) !== 0;
+}
+
+function bytesOf(record: Buffer, field: number): Buffer {
+	return record.subarray(spanFrom(field), spanEnd(field));
+}
+
+function hasArguments(record: Buffer): boolean {
+	return isPresent(Field.arguments) && record[spanFrom(Field.arguments)] === OPEN_BRACKET;
+}
+
+/** A field that is text; undefined where it is absent or something else. */
+function textOf(record: Buffer, field: number): string | undefined {
+	const from = spanFrom(field);
+	return isPresent(field) && record[from] === QUOTE ? textWithin(record, from, spanEnd(field)) : undefined;
+}
+
+/** The text of a JSON string, its quotation marks included in the range. */
+function textWithin(bytes: Buffer, from: number, end: number): string | undefined {
+	for (let at = from + 1; at < end - 1; at++) {
+		const byte = bytes[at] ?? 0;
+		if (byte < 0x20 || byte > 0x7e || byte === BACKSLASH) return decodedText(bytes.subarray(from, end));
+	}
+	return bytes.latin1Slice(from + 1, end - 1);
+}
+
+function decodedText(bytes: Buffer): string | undefined {
+	const text = readJson(bytes);
+	return typeof text === "string" ? text : undefined;
+}
+
+function streamIdsOf(record: Buffer): readonly string[] | undefined {
+	if (!isPresent(Field.streamIds)) return undefined;
+	const streamIds = readJson(bytesOf(record, Field.streamIds), MAX_READ_DEPTH - 1);
+	return readStreamIds({ type: MessageType.Invocation, streamIds })?.streamIds;
+}
+
+function headersOf(record: Buffer): MessageHeaders | undefined {
+	if (!isPresent(Field.headers)) return undefined;
+	const headers = readJson(bytesOf(record, Field.headers), MAX_READ_DEPTH - 1);
+	return readHeaders({ type: MessageType.Invocation, headers })?.headers;
+}
+
+/** Fills {@link spans}; returns the fields found, one bit each. Nothing is found where the record is no plain object. */
+function scan(record: Buffer): number {
+	spans.fill(0);
+	const fields = scanFields(record);
+	if (fields === 0) spans.fill(0);
+	return fields;
+}
+
+function scanFields(record: Buffer): number {
+	let fields = 0;
+	let at = skipSpace(record, 0);
+	if (record[at] !== OPEN_BRACE) return 0;
+	do {
+		at = skipSpace(record, at + 1);
+		const field = record[at] === QUOTE ? fieldAt(record, at + 1) : -1;
+		if (field < 0 || fields & (1 << field)) return 0;
+		at = skipSpace(record, at + 1 + (NAMES[field]?.length ?? 0));
+		if (record[at] !== COLON) return 0;
+		const from = skipSpace(record, at + 1);
+		const end = valueEnd(record, from);
+		if (end < 0) return 0;
+		fields |= 1 << field;
+		spans[2 * field] = from;
+		spans[2 * field + 1] = end;
+		at = skipSpace(record, end);
+	} while (record[at] === COMMA);
+	return record[at] === CLOSE_BRACE && skipSpace(record, at + 1) === record.length ? fields : 0;
+}
+
+/** The field whose name begins here; -1 for any other name. */
+function fieldAt(record: Buffer, at: number): number {
+	for (let field = 0; field < NAMES.length; field++) {
+		const name = NAMES[field];
+		if (name && name[0] === record[at] && startsWith(record, at, name)) return field;
+	}
+	return -1;
+}
+
+function startsWith(record: Buffer, at: number, name: Buffer): boolean {
+	if (at + name.length > record.length) return false;
+	for (let index = 1; index < name.length; index++) if (record[at + index] !== name[index]) return false;
+	return true;
+}
+
+function skipSpace(bytes: Buffer, at: number): number {
+	let next = at;
+	while (next < bytes.length && isSpace(bytes[next] ?? 0)) next++;
+	return next;
+}
+
+function isSpace(byte: number): boolean {
+	return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
+}
+
+/** Where the value that begins at `at` ends; -1 where it does not, or where there is none. */
+function valueEnd(bytes: Buffer, at: number): number {
+	switch (bytes[at]) {
+		case QUOTE:
+			return stringEnd(bytes, at);
+		case OPEN_BRACE:
+		case OPEN_BRACKET:
+			return containerEnd(bytes, at);
+		default:
+			return literalEnd(bytes, at);
+	}
+}
+
+function stringEnd(bytes: Buffer, at: number): number {
+	for (let next = at + 1; next < bytes.length; next++) {
+		const byte = bytes[next];
+		if (byte === QUOTE) return next + 1;
+		if (byte === BACKSLASH) next++;
+	}
+	return -1;
+}
+
+/** Brackets of both kinds are counted as one: what does not fit together is found when it is decoded. */
+function containerEnd(bytes: Buffer, at: number): number {
+	let depth = 0;
+	for (let next = at; next < bytes.length; next++) {
+		const byte = bytes[next] ?? 0;
+		if (byte === QUOTE) {
+			next = stringEnd(bytes, next) - 1;
+			if (next < 0) return -1;
+		} else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) depth++;
+		else if ((byte === CLOSE_BRACE || byte === CLOSE_BRACKET) && --depth === 0) return next + 1;
+	}
+	return -1;
+}
+
+function literalEnd(bytes: Buffer, at: number): number {
+	let next = at;
+	while (next < bytes.length && !endsLiteral(bytes[next] ?? 0)) next++;
+	return next > at ? next : -1;
+}
+
+function endsLiteral(byte: number): boolean {
+	return byte === COMMA || byte === CLOSE_BRACE || byte === CLOSE_BRACKET || isSpace(byte);
+}
