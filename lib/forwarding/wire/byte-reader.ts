@@ -1,5 +1,5 @@
 import { isUtf8 } from "node:buffer";
-import { violation } from "./limits.js";
+import { MAX_NAME_BYTES, violation } from "./limits.js";
 
 const EMPTY: Buffer = Buffer.alloc(0);
 /** Bytes of the largest number, 2^53 - 1. */
@@ -100,10 +100,19 @@ export class ByteReader {
 		return this.take(this.#end - this.#at);
 	}
 
-	/** UTF-8 with its length in bytes before it; `maxBytes` and `name` say what is too long. */
-	text(maxBytes: number = Number.POSITIVE_INFINITY, name = "a text"): string {
+	/** UTF-8 with its length in bytes before it. */
+	text(): string {
+		return this.#text(this.varint());
+	}
+
+	/** The text of a target, a key or the name of a group; `what` names it in the error. */
+	name(what: string): string {
 		const length = this.varint();
-		if (length > maxBytes) throw violation(`${name} has more than ${maxBytes} bytes`);
+		if (length > MAX_NAME_BYTES) throw violation(`${what} has more than ${MAX_NAME_BYTES} bytes`);
+		return this.#text(length);
+	}
+
+	#text(length: number): string {
 		const from = this.#at;
 		const end = this.#skip(length);
 		const text = this.#bytes.toString("utf8", from, end);

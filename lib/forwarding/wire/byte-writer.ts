@@ -1,7 +1,10 @@
 import { TrunklineError } from "../../errors/index.js";
+import { MAX_NAME_BYTES, tooLarge } from "./limits.js";
 
 /** Texts up to this length are written character by character, which is faster than a call into the runtime. */
 const SHORT_TEXT = 40;
+/** UTF-8 takes at most three bytes for each unit of a text: a name up to this length needs no measuring. */
+const SHORT_NAME: number = Math.floor(MAX_NAME_BYTES / 3);
 const LONE_SURROGATE = /\p{Surrogate}/u;
 
 /** How many bytes {@link ByteWriter.varint} takes for a number. */
@@ -108,6 +111,16 @@ export class ByteWriter {
 	 */
 	text(text: string): void {
 		if (text.length > SHORT_TEXT || !this.#ascii(text)) this.#utf8(text);
+	}
+
+	/**
+	 * The text of a target, a key or the name of a group; `what` names it in the error.
+	 * @throws TrunklineError ERR_FORWARD_TOO_LARGE above {@link MAX_NAME_BYTES}, and as {@link text} does
+	 */
+	name(name: string, what: string): void {
+		if (name.length > SHORT_NAME && Buffer.byteLength(name) > MAX_NAME_BYTES)
+			throw tooLarge(what, MAX_NAME_BYTES);
+		this.text(name);
 	}
 
 	/** Writes a short text, if it is ASCII. */

@@ -16,7 +16,7 @@ import {
 } from "./frame.js";
 import { FrameParts } from "./frame-parts.js";
 import type { LinkRole } from "./hello.js";
-import { MAX_CONTEXT_BYTES, MAX_NAME_BYTES, violation } from "./limits.js";
+import { MAX_CONTEXT_BYTES, violation } from "./limits.js";
 import { readEncoding, readRawMessage } from "./message-body.js";
 import { readSelection } from "./selection.js";
 
@@ -124,10 +124,10 @@ function readClientBody(
 		case "close":
 			return readClose(client, reader);
 		case "resync":
-			return { type, client, vmId: reader.text(MAX_NAME_BYTES, "the id of a view model") };
+			return { type, client, vmId: reader.name("the id of a view model") };
 		case "join":
 		case "leave":
-			return { type, client, group: reader.text(MAX_NAME_BYTES, "the name of a group") };
+			return { type, client, group: reader.name("the name of a group") };
 		case "abort":
 			return readAbort(client, reader);
 		case "retain":
@@ -175,14 +175,14 @@ function readRetain(client: number, reader: ByteReader): RetainFrame {
 		type: "retain",
 		client,
 		key: readKey(reader),
-		target: reader.text(MAX_NAME_BYTES, "the target of a call that is retained"),
+		target: reader.name("the target of a call that is retained"),
 		encoding: readEncoding(reader),
 		arguments: reader.blob(),
 	};
 }
 
 function readKey(reader: ByteReader): string {
-	return reader.text(MAX_NAME_BYTES, "the key of a call that is retained");
+	return reader.name("the key of a call that is retained");
 }
 
 function readRecord(reader: ByteReader): RecordFrame {

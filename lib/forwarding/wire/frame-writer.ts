@@ -13,7 +13,6 @@ import {
 } from "./frame.js";
 import { MAX_BATCH_BYTES, MAX_CONTEXT_BYTES, MAX_FRAME_BYTES, tooLarge } from "./limits.js";
 import { writeEncoding, writeRawMessage } from "./message-body.js";
-import { writeName } from "./name.js";
 import { writeSelection } from "./selection.js";
 
 /** The largest body that is written in one piece: with type and length it fills a segment. */
@@ -144,19 +143,19 @@ function writeClientBody(writer: ByteWriter, frame: OtherFrame): void {
 			writer.byte(CLOSE_REASONS.indexOf(frame.reason));
 			return writer.text(frame.text);
 		case "resync":
-			return writeName(writer, frame.vmId, "The id of a view model");
+			return writer.name(frame.vmId, "The id of a view model");
 		case "join":
 		case "leave":
-			return writeName(writer, frame.group, "The name of a group");
+			return writer.name(frame.group, "The name of a group");
 		case "abort":
 			return writeAbort(writer, frame);
 		case "retain":
-			writeName(writer, frame.key, "The key of a call that is retained");
-			writeName(writer, frame.target, "The target of a call that is retained");
+			writer.name(frame.key, "The key of a call that is retained");
+			writer.name(frame.target, "The target of a call that is retained");
 			writeEncoding(writer, frame.encoding);
 			return writer.blob(frame.arguments);
 		case "forget":
-			return writeName(writer, frame.key, "The key of a call that is retained");
+			return writer.name(frame.key, "The key of a call that is retained");
 		case "pause":
 		case "resume":
 		case "hold":

@@ -8,8 +8,7 @@ import {
 } from "../../protocols/index.js";
 import type { ByteReader } from "./byte-reader.js";
 import type { ByteWriter } from "./byte-writer.js";
-import { MAX_NAME_BYTES, violation } from "./limits.js";
-import { writeName } from "./name.js";
+import { violation } from "./limits.js";
 
 const TYPE_BITS = 0x07;
 const ENCODING_BIT = 0x08;
@@ -92,7 +91,7 @@ function writeTarget(writer: ByteWriter, target: string): void {
 	const number = target === "" ? 0 : TARGETS.indexOf(target);
 	if (number > 0) return writer.byte(number);
 	writer.byte(0);
-	writeName(writer, target, "The target of a message");
+	writer.name(target, "The target of a message");
 }
 
 function writeOutcome(writer: ByteWriter, message: RawCompletion): void {
@@ -160,7 +159,7 @@ function readHeaders(reader: ByteReader): MessageHeaders {
 
 function readTarget(reader: ByteReader): string {
 	const number = reader.byte();
-	if (number === 0) return reader.text(MAX_NAME_BYTES, "a target");
+	if (number === 0) return reader.name("a target");
 	const target = TARGETS[number];
 	if (!target) throw violation(`a target of number ${number} is not known`);
 	return target;

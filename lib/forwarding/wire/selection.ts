@@ -1,7 +1,6 @@
 import type { ByteReader } from "./byte-reader.js";
 import type { ByteWriter } from "./byte-writer.js";
-import { MAX_NAME_BYTES, violation } from "./limits.js";
-import { writeName } from "./name.js";
+import { violation } from "./limits.js";
 
 /** Which of a session's clients a message is for; clients by their numbers. */
 export type ClientSelection =
@@ -20,7 +19,7 @@ export function writeSelection(writer: ByteWriter, selection: ClientSelection): 
 		case "groups":
 			writer.byte(Kind.Groups);
 			writer.varint(selection.groups.length);
-			for (const group of selection.groups) writeName(writer, group, "The name of a group");
+			for (const group of selection.groups) writer.name(group, "The name of a group");
 			return writeNumbers(writer, selection.except);
 		case "clients":
 			writer.byte(Kind.Clients);
@@ -58,6 +57,6 @@ function readNumbers(reader: ByteReader): readonly number[] {
 function readGroups(reader: ByteReader): readonly string[] {
 	const count = reader.count(1);
 	const groups: string[] = [];
-	for (let read = 0; read < count; read++) groups.push(reader.text(MAX_NAME_BYTES, "the name of a group"));
+	for (let read = 0; read < count; read++) groups.push(reader.name("the name of a group"));
 	return groups;
 }
