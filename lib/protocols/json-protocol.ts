@@ -42,7 +42,8 @@ function parseObject(record: Buffer): MessageFields {
 export function readJson(bytes: Buffer, maxDepth: number = MAX_READ_DEPTH): unknown {
 	if (!isUtf8(bytes)) throw protocolError("A JSON message is not UTF-8.");
 	const text = bytes.toString("utf8");
-	if (isTooDeep(text, maxDepth)) throw protocolError(`A JSON message is nested deeper than ${MAX_READ_DEPTH}.`);
+	if (isTooDeep(text, maxDepth))
+		throw protocolError(`A JSON message is nested deeper than ${MAX_READ_DEPTH}.`);
 	try {
 		return JSON.parse(text);
 	} catch {

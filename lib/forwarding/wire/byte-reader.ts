@@ -4,6 +4,8 @@ import { MAX_NAME_BYTES, violation } from "./limits.js";
 const EMPTY: Buffer = Buffer.alloc(0);
 /** Bytes of the largest number, 2^53 - 1. */
 const MAX_VARINT_BYTES = 8;
+/** Texts up to this length are made character by character, which is faster than a call into the runtime. */
+const SHORT_TEXT = 12;
 const REPLACEMENT = "\ufffd";
 
 /**
@@ -112,16 +114,6 @@ export class ByteReader {
 		return this.#text(length);
 	}
 
-	#text(length: number): string {
-		const from = this.#at;
-		const end = this.#skip(length);
-		const text = this.#bytes.toString("utf8", from, end);
-		// The decoder puts this character wherever bytes are no UTF-8; it can also have been sent.
-		if (text.includes(REPLACEMENT) && !isUtf8(this.#bytes.subarray(from, end)))
-			throw violation("a text is not UTF-8");
-		return text;
-	}
-
 	/** Confines reading to the next `length` bytes; returns what {@link leave} takes. */
 	enter(length: number): number {
 		const outer = this.#end;
@@ -141,11 +133,33 @@ export class ByteReader {
 		if (this.#at < this.#end) throw violation(`${this.#end - this.#at} bytes too many follow`);
 	}
 
+	#text(length: number): string {
+		const from = this.#at;
+		const end = this.#skip(length);
+		const short = length <= SHORT_TEXT ? asciiText(this.#bytes, from, end) : undefined;
+		if (short !== undefined) return short;
+		const text = this.#bytes.toString("utf8", from, end);
+		// The decoder puts this character wherever bytes are no UTF-8; it can also have been sent.
+		if (text.includes(REPLACEMENT) && !isUtf8(this.#bytes.subarray(from, end)))
+			throw violation("a text is not UTF-8");
+		return text;
+	}
+
 	#skip(length: number): number {
 		if (length > this.#end - this.#at) throw endsTooEarly();
 		this.#at += length;
 		return this.#at;
 	}
+}
+
+function asciiText(bytes: Buffer, from: number, end: number): string | undefined {
+	let text = "";
+	for (let at = from; at < end; at++) {
+		const byte = bytes[at] ?? 0;
+		if (byte > 0x7f) return undefined;
+		text += String.fromCharCode(byte);
+	}
+	return text;
 }
 
 function checked(value: number): number {

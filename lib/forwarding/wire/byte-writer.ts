@@ -141,7 +141,10 @@ export class ByteWriter {
 	#utf8(text: string): void {
 		const size = Buffer.byteLength(text);
 		if (size !== text.length && LONE_SURROGATE.test(text))
-			throw new TrunklineError("ERR_SERIALIZATION", "A text holds half a surrogate pair, which UTF-8 cannot carry.");
+			throw new TrunklineError(
+				"ERR_SERIALIZATION",
+				"A text holds half a surrogate pair, which UTF-8 cannot carry.",
+			);
 		this.varint(size);
 		this.#reserve(size);
 		this.#bytes.write(text, this.#length, size, "utf8");

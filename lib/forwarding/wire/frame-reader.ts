@@ -72,7 +72,8 @@ export class FrameReader {
 	#read(type: number, reader: ByteReader): Frame | undefined {
 		const number = type & ~MORE_FOLLOWS;
 		const name = frameName(number);
-		if (name && senderOf(number) !== this.#peer) throw violation(`a ${this.#peer} sent a frame of type ${name}`);
+		if (name && senderOf(number) !== this.#peer)
+			throw violation(`a ${this.#peer} sent a frame of type ${name}`);
 		if (number !== type) {
 			this.#parts.add(number, reader.rest(), name !== undefined);
 			return undefined;

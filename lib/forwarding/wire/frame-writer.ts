@@ -51,11 +51,13 @@ export class FrameWriter {
 		const bodyAt = bytes.length;
 		writeBody(bytes, frame);
 		const length = bytes.length - bodyAt;
-		if (length > PART_BYTES) return this.#cut(type, bodyAt);
-		const missing = varintSize(length) - prefix;
-		if (missing !== 0) bytes.move(bodyAt, bodyAt + missing);
-		bytes.varintAt(length, this.#whole + 1);
-		if (bytes.length > MAX_BATCH_BYTES) this.#endSegment();
+		if (length > PART_BYTES) this.#cut(type, bodyAt);
+		else {
+			const missing = varintSize(length) - prefix;
+			if (missing !== 0) bytes.move(bodyAt, bodyAt + missing);
+			bytes.varintAt(length, this.#whole + 1);
+			if (bytes.length > MAX_BATCH_BYTES) this.#endSegment();
+		}
 		this.#whole = bytes.length;
 	}
 
@@ -94,7 +96,6 @@ export class FrameWriter {
 		bytes.move(at, 1 + varintSize(last));
 		bytes.byteAt(type, 0);
 		bytes.varintAt(last, 1);
-		this.#whole = bytes.length;
 	}
 
 	#push(segment: Buffer): void {
@@ -116,16 +117,21 @@ function writeBody(writer: ByteWriter, frame: Frame): void {
 	switch (frame.type) {
 		case "message":
 			writer.varint(frame.client);
-			return writeRawMessage(writer, frame.message);
+			writeRawMessage(writer, frame.message);
+			break;
 		case "record":
-			return writeRecord(writer, frame);
+			writeRecord(writer, frame);
+			break;
 		case "send":
-			return writeSend(writer, frame);
+			writeSend(writer, frame);
+			break;
 		case "drain":
-			return writer.varint(frame.timeoutMs);
+			writer.varint(frame.timeoutMs);
+			break;
 		case "load":
 			writer.varint(frame.clients);
-			return writer.varint(frame.delayMs);
+			writer.varint(frame.delayMs);
+			break;
 		default:
 			writer.varint(frame.client);
 			writeClientBody(writer, frame);
@@ -138,30 +144,37 @@ type OtherFrame = Exclude<Frame, { readonly type: "message" | "record" | "send" 
 function writeClientBody(writer: ByteWriter, frame: OtherFrame): void {
 	switch (frame.type) {
 		case "open":
-			return writeOpen(writer, frame);
+			writeOpen(writer, frame);
+			break;
 		case "close":
 			writer.byte(CLOSE_REASONS.indexOf(frame.reason));
-			return writer.text(frame.text);
+			writer.text(frame.text);
+			break;
 		case "resync":
-			return writer.name(frame.vmId, "The id of a view model");
+			writer.name(frame.vmId, "The id of a view model");
+			break;
 		case "join":
 		case "leave":
-			return writer.name(frame.group, "The name of a group");
+			writer.name(frame.group, "The name of a group");
+			break;
 		case "abort":
-			return writeAbort(writer, frame);
+			writeAbort(writer, frame);
+			break;
 		case "retain":
 			writer.name(frame.key, "The key of a call that is retained");
 			writer.name(frame.target, "The target of a call that is retained");
 			writeEncoding(writer, frame.encoding);
-			return writer.blob(frame.arguments);
+			writer.blob(frame.arguments);
+			break;
 		case "forget":
-			return writer.name(frame.key, "The key of a call that is retained");
+			writer.name(frame.key, "The key of a call that is retained");
+			break;
 		case "pause":
 		case "resume":
 		case "hold":
 		case "go":
 		case "closed":
-			return;
+			break;
 	}
 }
 

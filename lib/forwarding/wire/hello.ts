@@ -103,7 +103,9 @@ function readNumber(value: unknown, range: NumberRange): number {
 
 function readFeatures(value: unknown): readonly string[] {
 	if (!Array.isArray(value) || value.length > MAX_FEATURES || !value.every(isName))
-		throw violation(`"features" of a HELLO are not at most ${MAX_FEATURES} texts of at most ${MAX_NAME_BYTES} bytes`);
+		throw violation(
+			`"features" of a HELLO are not at most ${MAX_FEATURES} texts of at most ${MAX_NAME_BYTES} bytes`,
+		);
 	return value;
 }
 

@@ -17,10 +17,17 @@ export const MAX_FEATURES = 64;
 
 /** The peer broke the link's protocol. Nothing of a payload may stand in `message`: it goes to logs. */
 export function violation(message: string, options?: TrunklineErrorOptions): TrunklineError {
-	return new TrunklineError("ERR_LINK_PROTOCOL", `The peer of a link broke its protocol: ${message}.`, options);
+	return new TrunklineError(
+		"ERR_LINK_PROTOCOL",
+		`The peer of a link broke its protocol: ${message}.`,
+		options,
+	);
 }
 
 /** Something of ours is larger than the link carries; nothing of it was written. */
 export function tooLarge(what: string, maxBytes: number): TrunklineError {
-	return new TrunklineError("ERR_FORWARD_TOO_LARGE", `${what} has more than ${maxBytes} bytes, the most that a link carries.`);
+	return new TrunklineError(
+		"ERR_FORWARD_TOO_LARGE",
+		`${what} has more than ${maxBytes} bytes, the most that a link carries.`,
+	);
 }

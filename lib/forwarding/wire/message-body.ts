@@ -48,13 +48,16 @@ export function writeRawMessage(writer: ByteWriter, message: RawMessage): void {
 		case MessageType.Invocation:
 		case MessageType.StreamInvocation:
 			writeTarget(writer, message.target);
-			return writer.bytes(message.arguments);
+			writer.bytes(message.arguments);
+			break;
 		case MessageType.StreamItem:
-			return writer.bytes(message.item);
+			writer.bytes(message.item);
+			break;
 		case MessageType.Completion:
-			return writeOutcome(writer, message);
+			writeOutcome(writer, message);
+			break;
 		case MessageType.CancelInvocation:
-			return;
+			break;
 	}
 }
 
@@ -89,9 +92,8 @@ function writeHeaders(writer: ByteWriter, headers: MessageHeaders): void {
 
 function writeTarget(writer: ByteWriter, target: string): void {
 	const number = target === "" ? 0 : TARGETS.indexOf(target);
-	if (number > 0) return writer.byte(number);
-	writer.byte(0);
-	writer.name(target, "The target of a message");
+	writer.byte(Math.max(number, 0));
+	if (number <= 0) writer.name(target, "The target of a message");
 }
 
 function writeOutcome(writer: ByteWriter, message: RawCompletion): void {

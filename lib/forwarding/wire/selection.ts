@@ -15,15 +15,18 @@ export function writeSelection(writer: ByteWriter, selection: ClientSelection): 
 	switch (selection.kind) {
 		case "all":
 			writer.byte(Kind.All);
-			return writeNumbers(writer, selection.except);
+			writeNumbers(writer, selection.except);
+			break;
 		case "groups":
 			writer.byte(Kind.Groups);
 			writer.varint(selection.groups.length);
 			for (const group of selection.groups) writer.name(group, "The name of a group");
-			return writeNumbers(writer, selection.except);
+			writeNumbers(writer, selection.except);
+			break;
 		case "clients":
 			writer.byte(Kind.Clients);
-			return writeNumbers(writer, selection.clients);
+			writeNumbers(writer, selection.clients);
+			break;
 	}
 }
 

@@ -1,7 +1,14 @@
-import { MAX_READ_DEPTH, type MessageHeaders, MessageType, readHeaders, readStreamIds } from "../hub-message.js";
+import {
+	MAX_READ_DEPTH,
+	type MessageHeaders,
+	MessageType,
+	readHeaders,
+	readStreamIds,
+} from "../hub-message.js";
 import { readJson } from "../json-protocol.js";
 import type { RawCompletion, RawInvocation, RawMessage, RawStreamInvocation } from "./raw-message.js";
 
+const SPACE = 0x20;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const OPEN_BRACE = 0x7b;
@@ -11,6 +18,8 @@ const CLOSE_BRACKET = 0x5d;
 const COLON = 0x3a;
 const COMMA = 0x2c;
 const ZERO = 0x30;
+/** Texts up to this length, quotation marks included, are made faster here than by a call into the runtime. */
+const SHORT_TEXT = 14;
 
 const Field = {
 	type: 0,
@@ -23,8 +32,8 @@ const Field = {
 	error: 7,
 	result: 8,
 } as const;
-/** Names with the quotation mark that ends them, in the order of {@link Field}. */
-const NAMES: readonly Buffer[] = Object.keys(Field).map((name) => Buffer.from(`${name}"`));
+/** Names between their quotation marks, in the order of {@link Field}. */
+const NAMES: readonly Buffer[] = Object.keys(Field).map((name) => Buffer.from(`"${name}"`));
 
 const bits = (...fields: readonly number[]): number => fields.reduce((sum, field) => sum | (1 << field), 0);
 const COMMON: number = bits(Field.type, Field.invocationId, Field.headers);
@@ -33,10 +42,16 @@ const ITEM_FIELDS: number = COMMON | bits(Field.item);
 const COMPLETION_FIELDS: number = COMMON | bits(Field.error, Field.result);
 
 /**
- * Where the values of the record at hand begin and end, two numbers for each field; an end of 0 where the field is
- * absent. One for all records, since each is read at once: nothing is made for a record but what comes out.
+ * Where the values of the record at hand begin and end, two numbers for each field; and which fields it has, one bit
+ * each. One for all records, since each is read at once: nothing is made for a record but what comes out.
  */
 const spans: Int32Array = new Int32Array(2 * NAMES.length);
+let found = 0;
+
+/** How many targets are remembered, each in a place that its letters give. */
+const KNOWN_TARGETS = 64;
+const LONGEST_KNOWN_TARGET = 64;
+const knownTargets: (string | undefined)[] = Array.from({ length: KNOWN_TARGETS }, () => undefined);
 
 /**
  * Finds what is to be known of one json record, without its separator, and leaves its values as they stand: arguments,
@@ -46,20 +61,20 @@ const spans: Int32Array = new Int32Array(2 * NAMES.length);
  * @throws TrunklineError ERR_PROTOCOL for a record that the parser refuses too.
  */
 export function peekJson(record: Buffer): RawMessage | undefined {
-	const fields = scan(record);
+	found = scan(record);
 	const from = spanFrom(Field.type);
-	if (spanEnd(Field.type) - from !== 1) return undefined;
+	if (!isPresent(Field.type) || spanEnd(Field.type) - from !== 1) return undefined;
 	switch ((record[from] ?? 0) - ZERO) {
 		case MessageType.Invocation:
-			return has(fields, CALL_FIELDS) ? peekInvocation(record) : undefined;
+			return hasOnly(CALL_FIELDS) ? peekInvocation(record) : undefined;
 		case MessageType.StreamInvocation:
-			return has(fields, CALL_FIELDS) ? peekStreamInvocation(record) : undefined;
+			return hasOnly(CALL_FIELDS) ? peekStreamInvocation(record) : undefined;
 		case MessageType.StreamItem:
-			return has(fields, ITEM_FIELDS) ? peekStreamItem(record) : undefined;
+			return hasOnly(ITEM_FIELDS) ? peekStreamItem(record) : undefined;
 		case MessageType.Completion:
-			return has(fields, COMPLETION_FIELDS) ? peekCompletion(record) : undefined;
+			return hasOnly(COMPLETION_FIELDS) ? peekCompletion(record) : undefined;
 		case MessageType.CancelInvocation:
-			return has(fields, COMMON) ? peekCancel(record) : undefined;
+			return hasOnly(COMMON) ? peekCancel(record) : undefined;
 		default:
 			return undefined;
 	}
@@ -81,14 +96,14 @@ export function firstJsonText(values: Buffer): string | undefined {
 	}
 }
 
-function has(fields: number, allowed: number): boolean {
-	return (fields & ~allowed) === 0;
+function hasOnly(allowed: number): boolean {
+	return (found & ~allowed) === 0;
 }
 
 function peekInvocation(record: Buffer): RawInvocation | undefined {
 	const type = MessageType.Invocation;
 	const invocationId = isPresent(Field.invocationId) ? textOf(record, Field.invocationId) : "";
-	const target = textOf(record, Field.target);
+	const target = targetOf(record);
 	if (invocationId === undefined || target === undefined || !hasArguments(record)) return undefined;
 	const values = bytesOf(record, Field.arguments);
 	const streamIds = streamIdsOf(record);
@@ -101,7 +116,7 @@ function peekInvocation(record: Buffer): RawInvocation | undefined {
 function peekStreamInvocation(record: Buffer): RawStreamInvocation | undefined {
 	const type = MessageType.StreamInvocation;
 	const invocationId = textOf(record, Field.invocationId);
-	const target = textOf(record, Field.target);
+	const target = targetOf(record);
 	if (!invocationId || target === undefined || !hasArguments(record)) return undefined;
 	const values = bytesOf(record, Field.arguments);
 	const streamIds = streamIdsOf(record);
@@ -149,7 +164,7 @@ function spanEnd(field: number): number {
 }
 
 function isPresent(field: number): boolean {
-	return spanEnd(field) !== 0;
+	return (found & (1 << field)) !== 0;
 }
 
 function bytesOf(record: Buffer, field: number): Buffer {
@@ -166,13 +181,36 @@ function textOf(record: Buffer, field: number): string | undefined {
 	return isPresent(field) && record[from] === QUOTE ? textWithin(record, from, spanEnd(field)) : undefined;
 }
 
+/** As {@link textOf}: hubs have few targets, and one that was met before is not made again. */
+function targetOf(record: Buffer): string | undefined {
+	const from = spanFrom(Field.target) + 1;
+	const end = spanEnd(Field.target) - 1;
+	if (!isPresent(Field.target) || record[from - 1] !== QUOTE) return undefined;
+	const slot = (31 * (end - from) + (record[from] ?? 0) + 7 * (record[end - 1] ?? 0)) % KNOWN_TARGETS;
+	const known = knownTargets[slot];
+	if (known?.length === end - from && isWrittenAt(record, from, known)) return known;
+	const target = textWithin(record, from - 1, end + 1);
+	// Equal in length: written as it is, without escapes, so that the same bytes are the same text.
+	if (target?.length === end - from && end - from <= LONGEST_KNOWN_TARGET) knownTargets[slot] = target;
+	return target;
+}
+
+function isWrittenAt(record: Buffer, from: number, text: string): boolean {
+	for (let index = 0; index < text.length; index++)
+		if (record[from + index] !== text.charCodeAt(index)) return false;
+	return true;
+}
+
 /** The text of a JSON string, its quotation marks included in the range. */
 function textWithin(bytes: Buffer, from: number, end: number): string | undefined {
+	const isShort = end - from <= SHORT_TEXT;
+	let text = "";
 	for (let at = from + 1; at < end - 1; at++) {
 		const byte = bytes[at] ?? 0;
 		if (byte < 0x20 || byte > 0x7e || byte === BACKSLASH) return decodedText(bytes.subarray(from, end));
+		if (isShort) text += String.fromCharCode(byte);
 	}
-	return bytes.latin1Slice(from + 1, end - 1);
+	return isShort ? text : bytes.toString("latin1", from + 1, end - 1);
 }
 
 function decodedText(bytes: Buffer): string | undefined {
@@ -192,50 +230,64 @@ function headersOf(record: Buffer): MessageHeaders | undefined {
 	return readHeaders({ type: MessageType.Invocation, headers })?.headers;
 }
 
-/** Fills {@link spans}; returns the fields found, one bit each. Nothing is found where the record is no plain object. */
+/**
+ * Fills {@link spans}; returns the fields found, one bit each: none where the record is no plain object. Space is
+ * looked for only where another byte stands than the next token's: there is seldom any, and each call costs.
+ */
 function scan(record: Buffer): number {
-	spans.fill(0);
-	const fields = scanFields(record);
-	if (fields === 0) spans.fill(0);
-	return fields;
-}
-
-function scanFields(record: Buffer): number {
 	let fields = 0;
 	let at = skipSpace(record, 0);
 	if (record[at] !== OPEN_BRACE) return 0;
 	do {
-		at = skipSpace(record, at + 1);
-		const field = record[at] === QUOTE ? fieldAt(record, at + 1) : -1;
+		if (record[++at] !== QUOTE) at = skipSpace(record, at);
+		const field = fieldAt(record, at);
 		if (field < 0 || fields & (1 << field)) return 0;
-		at = skipSpace(record, at + 1 + (NAMES[field]?.length ?? 0));
+		at += NAMES[field]?.length ?? 0;
+		if (record[at] !== COLON) at = skipSpace(record, at);
 		if (record[at] !== COLON) return 0;
-		const from = skipSpace(record, at + 1);
-		const end = valueEnd(record, from);
-		if (end < 0) return 0;
+		if ((record[++at] ?? 0) <= SPACE) at = skipSpace(record, at);
+		spans[2 * field] = at;
+		at = valueEnd(record, at);
+		if (at < 0) return 0;
 		fields |= 1 << field;
-		spans[2 * field] = from;
-		spans[2 * field + 1] = end;
-		at = skipSpace(record, end);
+		spans[2 * field + 1] = at;
+		if (record[at] !== COMMA) at = skipSpace(record, at);
 	} while (record[at] === COMMA);
 	return record[at] === CLOSE_BRACE && skipSpace(record, at + 1) === record.length ? fields : 0;
 }
 
-/** The field whose name begins here; -1 for any other name. */
+/** The field whose name begins here with its quotation mark; -1 for any other name. */
 function fieldAt(record: Buffer, at: number): number {
-	for (let field = 0; field < NAMES.length; field++) {
-		const name = NAMES[field];
-		if (name && name[0] === record[at] && startsWith(record, at, name)) return field;
+	const field = likelyField(record[at + 1] ?? 0, record[at + 2] ?? 0);
+	const name = NAMES[field];
+	if (!name || at + name.length > record.length) return -1;
+	for (let index = 0; index < name.length; index++) if (record[at + index] !== name[index]) return -1;
+	return field;
+}
+
+/** The only field whose name can begin with these two bytes; -1 where none does. */
+function likelyField(first: number, second: number): number {
+	switch (first) {
+		case 0x74: // t
+			return second === 0x79 ? Field.type : Field.target;
+		case 0x69: // i
+			return second === 0x6e ? Field.invocationId : Field.item;
+		case 0x61: // a
+			return Field.arguments;
+		case 0x73: // s
+			return Field.streamIds;
+		case 0x68: // h
+			return Field.headers;
+		case 0x65: // e
+			return Field.error;
+		case 0x72: // r
+			return Field.result;
+		default:
+			return -1;
 	}
-	return -1;
 }
 
-function startsWith(record: Buffer, at: number, name: Buffer): boolean {
-	if (at + name.length > record.length) return false;
-	for (let index = 1; index < name.length; index++) if (record[at + index] !== name[index]) return false;
-	return true;
-}
-
+/** Where the next token begins. */
 function skipSpace(bytes: Buffer, at: number): number {
 	let next = at;
 	while (next < bytes.length && isSpace(bytes[next] ?? 0)) next++;
@@ -243,7 +295,7 @@ function skipSpace(bytes: Buffer, at: number): number {
 }
 
 function isSpace(byte: number): boolean {
-	return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
+	return byte === SPACE || byte === 0x0a || byte === 0x0d || byte === 0x09;
 }
 
 /** Where the value that begins at `at` ends; -1 where it does not, or where there is none. */

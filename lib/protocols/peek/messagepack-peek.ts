@@ -22,9 +22,11 @@ const cursor = { at: 0 };
  * @throws TrunklineError ERR_PROTOCOL for a record that the parser refuses too.
  */
 export function peekMessagePack(record: Buffer): RawMessage | undefined {
-	const [lead = 0, type = 0] = record;
+	const lead = record[0] ?? 0;
+	const type = record[1] ?? 0;
 	const count = lead & 0x0f;
 	if (record.length <= HEADERS_AT || lead !== (EMPTY_ARRAY | count)) return undefined;
+	if (type < MessageType.Invocation || type > MessageType.CancelInvocation) return undefined;
 	const headers = takeHeaders(record);
 	switch (type) {
 		case MessageType.Invocation:
@@ -165,7 +167,7 @@ function takeText(record: Buffer): string | undefined {
 	for (let at = from + head; at < cursor.at; at++) {
 		if ((record[at] ?? 0) > 0x7f) return readMessagePack(record.subarray(from, cursor.at)) as string;
 	}
-	return record.latin1Slice(from + head, cursor.at);
+	return record.toString("latin1", from + head, cursor.at);
 }
 
 /** How many bytes stand before a text; 0 where this byte begins something else. */

@@ -140,7 +140,10 @@ function outcomeOf(raw: RawCompletion): Pick<CompletionMessage, "error" | "hasRe
 	return result === undefined ? { error } : { hasResult: true, result: readValue(encoding, result) };
 }
 
-function rawCallOf(message: InvocationMessage | StreamInvocationMessage, encoding: ArgumentEncoding): RawCallBody {
+function rawCallOf(
+	message: InvocationMessage | StreamInvocationMessage,
+	encoding: ArgumentEncoding,
+): RawCallBody {
 	const { target, streamIds, headers } = message;
 	const { bytes, encoding: written } = message.arguments;
 	if (bytes && written) return { encoding: written, target, arguments: bytes, streamIds, headers };

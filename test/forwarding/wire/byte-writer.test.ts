@@ -5,7 +5,10 @@ describe("forwarding/wire/byte-writer", () => {
 	it("keeps what it holds when it grows", () => {
 		const writer = new ByteWriter(1);
 		for (let value = 0; value < 500; value++) writer.byte(value & 0xff);
-		assert.deepEqual([...writer.copy()], Array.from({ length: 500 }, (_, value) => value & 0xff));
+		assert.deepEqual(
+			[...writer.copy()],
+			Array.from({ length: 500 }, (_, value) => value & 0xff),
+		);
 	});
 
 	it("moves an end to another place, and writes over what stands", () => {

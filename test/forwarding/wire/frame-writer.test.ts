@@ -19,7 +19,13 @@ function update(client: number): Frame {
 }
 
 function record(bytes: number): Frame {
-	return { type: "record", client: 1, messageType: 1, invocationId: undefined, record: Buffer.alloc(bytes, 7) };
+	return {
+		type: "record",
+		client: 1,
+		messageType: 1,
+		invocationId: undefined,
+		record: Buffer.alloc(bytes, 7),
+	};
 }
 
 describe("forwarding/wire/frame-writer", () => {
@@ -80,7 +86,7 @@ describe("forwarding/wire/frame-writer", () => {
 	it("adds nothing of a frame that it cannot write", () => {
 		const tooLarge = throwsCode("ERR_FORWARD_TOO_LARGE");
 		const name = "x".repeat(257);
-		const call = { ...{ type: "retain", client: 1, encoding: "json" }, arguments: UPDATE } as const;
+		const call = { type: "retain", client: 1, encoding: "json", arguments: UPDATE } as const;
 		const head = { type: "message", client: 1 } as const;
 		const { message } = update(1) as Extract<Frame, { readonly type: "message" }>;
 		const selection = { kind: "groups", groups: [name], except: [] } as const;

@@ -35,10 +35,16 @@ const segment: fc.Arbitrary<Segment> = fc.oneof(
 	fc.constant<Segment>({ kind: "ping" }),
 	hello.map((fields): Segment => ({ kind: "hello", hello: fields })),
 	fc
-		.record({ seq: fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }), acks, frames: bytes })
+		.record(
+			{ seq: fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }), acks, frames: bytes },
+			{ noNullPrototype: true },
+		)
 		.map((data): Segment => ({ kind: "data", data })),
 	acks.map((fields): Segment => ({ kind: "ack", acks: fields })),
-	fc.record({ kind: fc.constant("bye" as const), code: fc.nat(255), text: fc.string({ unit: "grapheme" }) }),
+	fc.record(
+		{ kind: fc.constant("bye" as const), code: fc.nat(255), text: fc.string({ unit: "grapheme" }) },
+		{ noNullPrototype: true },
+	),
 );
 
 function write(segment: Segment): Buffer {

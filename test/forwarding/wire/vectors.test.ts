@@ -22,7 +22,10 @@ interface Vector {
 	readonly frames?: unknown;
 }
 
-const VECTORS = JSON.parse(readFileSync("test/forwarding/wire/vectors.json", "utf8")) as Record<string, Vector>;
+const VECTORS = JSON.parse(readFileSync("test/forwarding/wire/vectors.json", "utf8")) as Record<
+	string,
+	Vector
+>;
 
 /** The examples of PROTOCOL.md: a name in bold, and a block of lines that each begin with bytes. */
 function documented(): Map<string, string> {

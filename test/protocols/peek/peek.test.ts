@@ -12,7 +12,14 @@ import {
 	peek,
 	writeMessagePack,
 } from "../../../lib/protocols/index.js";
-import { type PlainMessage, plainMessage, type RecordVector, readVectors, split, toMessage } from "../messages.js";
+import {
+	type PlainMessage,
+	plainMessage,
+	type RecordVector,
+	readVectors,
+	split,
+	toMessage,
+} from "../messages.js";
 
 const PROTOCOLS = { json: jsonProtocol, messagepack: messagePackProtocol };
 const ENCODINGS: readonly ArgumentEncoding[] = ["json", "messagepack"];
@@ -85,7 +92,10 @@ function escaped(text: string): string {
 	return Array.from(text, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`).join("");
 }
 
-const change = fc.record({ at: fc.nat(), to: fc.oneof(fc.nat(255), fc.constantFrom(...Buffer.from('"\\{}[],:\0'))) });
+const change = fc.record({
+	at: fc.nat(),
+	to: fc.oneof(fc.nat(255), fc.constantFrom(...Buffer.from('"\\{}[],:\0'))),
+});
 
 function changed(record: Buffer, changes: readonly { readonly at: number; readonly to: number }[]): Buffer {
 	const copy = Buffer.from(record);

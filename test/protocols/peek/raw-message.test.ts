@@ -42,7 +42,13 @@ describe("protocols/peek/raw-message", () => {
 		assert.equal(raw.encoding, "json");
 	});
 
-	const call = { type: 1, invocationId: undefined, target: "x", streamIds: undefined, headers: undefined } as const;
+	const call = {
+		type: 1,
+		invocationId: undefined,
+		target: "x",
+		streamIds: undefined,
+		headers: undefined,
+	} as const;
 
 	for (const [encoding, hex] of [
 		["json", "7b7d"],
