@@ -65,6 +65,14 @@ describe("protocols/length-splitter", () => {
 		});
 	}
 
+	it("takes a prefix that is longer than it need be, unless it was told not to", () => {
+		const record = Buffer.from("810007", "hex");
+		assert.deepEqual(split(new LengthSplitter(100), [record]), [Buffer.from([7])]);
+		const strict = new LengthSplitter(100, { shortestPrefix: true });
+		assert.deepEqual(split(strict, [Buffer.from("0107", "hex")]), [Buffer.from([7])]);
+		assert.throws(() => split(strict, [record]), throwsCode("ERR_PROTOCOL"));
+	});
+
 	it("allocates nothing for a length that was only claimed", () => {
 		const splitter = new LengthSplitter(Number.POSITIVE_INFINITY);
 		const before = process.memoryUsage().arrayBuffers;

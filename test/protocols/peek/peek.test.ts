@@ -127,7 +127,7 @@ describe("protocols/peek/peek", () => {
 				fc.property(plainMessage, fc.array(change, { minLength: 1 }), (message, changes) =>
 					agrees(encoding, changed(recordOf(encoding, message), changes)),
 				),
-				{ numRuns: 2_000 },
+				{ numRuns: 1_000 },
 			);
 		});
 
