@@ -73,7 +73,7 @@ export class FrameReader {
 		const number = type & ~MORE_FOLLOWS;
 		const name = frameName(number);
 		if (name && senderOf(number) !== this.#peer)
-			throw violation(`a ${this.#peer} sent a frame of type ${name}`);
+			throw violation(`a frame of type ${name} came from the ${this.#peer} end`);
 		if (number !== type) {
 			this.#parts.add(number, reader.rest(), name !== undefined);
 			return undefined;

@@ -33,11 +33,11 @@ function part(type: number, body: Buffer): Buffer {
 const PART = Buffer.alloc(60_000, 0x78);
 
 describe("forwarding/wire/frame-reader", () => {
-	for (const [peer, frame] of [
-		["proxy", proxyFrame],
-		["app", appFrame],
+	for (const [name, peer, frame] of [
+		["a proxy", "proxy", proxyFrame],
+		["an app server", "app", appFrame],
 	] as const) {
-		it(`gives back every frame of a ${peer}`, () => {
+		it(`gives back every frame of ${name}`, () => {
 			fc.assert(
 				fc.property(fc.array(frame), (frames) => {
 					const reader = new FrameReader(peer);
@@ -50,7 +50,7 @@ describe("forwarding/wire/frame-reader", () => {
 			);
 		});
 
-		it(`throws nothing but ERR_LINK_PROTOCOL for what a ${peer} garbled`, () => {
+		it(`throws nothing but ERR_LINK_PROTOCOL for what ${name} garbled`, () => {
 			const change = fc.record({ at: number, to: fc.nat(255) });
 			fc.assert(
 				fc.property(fc.array(frame, { minLength: 1 }), fc.array(change), (frames, changes) => {
@@ -64,7 +64,7 @@ describe("forwarding/wire/frame-reader", () => {
 			);
 		});
 
-		it(`throws nothing but ERR_LINK_PROTOCOL, whatever a ${peer} sends`, () => {
+		it(`throws nothing but ERR_LINK_PROTOCOL, whatever ${name} sends`, () => {
 			const reader = new FrameReader(peer);
 			const bytes = fc.uint8Array({ maxLength: 100 }).map((array) => Buffer.from(array));
 			fc.assert(
