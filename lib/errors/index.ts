@@ -34,6 +34,7 @@ export const ERROR_CODES = [
 	"ERR_FORWARD_CLOSED",
 	"ERR_LINK_REFUSED",
 	"ERR_LINK_PROTOCOL",
+	"ERR_LINK_STALLED",
 ] as const;
 
 /** A stable, machine-readable name for what went wrong. */

@@ -39,14 +39,18 @@ export class Acknowledging {
 		this.#setup = setup;
 	}
 
-	/** Something came, or the window changed. */
+	/** Something came, or the window changed: to be called before anything is handed on, so that answers tell it. */
 	news(bytes: number): void {
 		this.#acks = undefined;
 		this.#newBytes += bytes;
-		if (this.#newsSince === undefined || !this.#timer) {
-			this.#newsSince = this.#setup.clock.elapsed();
-			this.#plan(this.#setup.options.ackDelayMs, this.#newsSince);
-		}
+		if (this.#newsSince !== undefined && this.#timer) return;
+		this.#newsSince = this.#setup.clock.elapsed();
+		this.#plan(this.#setup.options.ackDelayMs, this.#newsSince);
+	}
+
+	/** What came is handed on, and answers may have been sent meanwhile. */
+	settle(): void {
+		if (this.#acks && this.#acks.delivered !== this.#setup.receiving.delivered) this.news(0);
 		if (this.#newBytes >= this.#setup.options.ackBytes) this.#tell();
 	}
 
@@ -61,7 +65,7 @@ export class Acknowledging {
 			this.#repeats--;
 		}
 		this.#toldAt = now;
-		this.#acks ??= this.#make();
+		if (this.#acks?.delivered !== this.#setup.receiving.delivered) this.#acks = this.#make();
 		return this.#acks;
 	}
 

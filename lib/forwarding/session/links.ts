@@ -31,7 +31,7 @@ export class Links {
 	/** Takes a link out; acks of it are still understood for a while. */
 	remove(link: SessionLink): void {
 		link.isUp = false;
-		this.#byPlace[link.port.link] = undefined;
+		if (this.#byPlace[link.port.link] === link) this.#byPlace[link.port.link] = undefined;
 		this.#up = this.#up.filter((other) => other !== link);
 		if (link.transmissions.length === 0) return;
 		this.#retired.push(link);

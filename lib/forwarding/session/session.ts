@@ -118,11 +118,11 @@ export class Session {
 	 */
 	addLink(port: LinkPort, greeting: Greeting): TrunklineError | undefined {
 		const { link: place, incarnation } = port;
-		if (this.#isOver) return linkError("ERR_LINK_STALLED", "The session is over.");
+		if (this.#isOver) return linkError("ERR_LINK_REFUSED", "The session is over.");
 		if (!(place >= 0 && place < this.#options.maxLinks))
 			return this.#violated(`Link ${place} was offered; places are below ${this.#options.maxLinks}.`);
 		if (incarnation <= this.#links.lastIncarnation(place))
-			return linkError("ERR_LINK_STALLED", `A later incarnation of link ${place} has come already.`);
+			return linkError("ERR_LINK_REFUSED", `A later incarnation of link ${place} has come already.`);
 		const fault = this.#sending.greeted(greeting);
 		if (fault) return this.#violated(fault);
 		const replaced = this.#links.at(place);
@@ -155,10 +155,11 @@ export class Session {
 		if (!link) return;
 		link.received++;
 		this.#received++;
+		this.#acknowledging.news(segment.frames.length);
 		const fault = this.#sending.acknowledge(segment.acks) ?? this.#receiving.receive(segment);
 		if (fault) this.#reject(link, fault);
 		if (this.#isOver) return;
-		this.#acknowledging.news(segment.frames.length);
+		this.#acknowledging.settle();
 		this.#advance();
 	}
 
