@@ -123,6 +123,7 @@ describe("forwarding/session/receiving", () => {
 				for (const { seq, text } of allowed.toSorted((one, other) => one.key - other.key)) rig.hear(a, seq, text);
 				assert.deepEqual(rig.events, []);
 				assert.equal(rig.session.counters.delivered, allowed.length);
+				rig.session.greeting();
 				rig.hear(a, allowed.length + 1);
 				assert.equal(rig.session.counters.violations, 0, "what was handed on has made room");
 			}),

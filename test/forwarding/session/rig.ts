@@ -49,6 +49,7 @@ export class Rig {
 	readonly events: string[] = [];
 	readonly errors: TrunklineError[] = [];
 	end: SessionEnd | undefined;
+	onClose: () => void = () => {};
 	onHeard: (text: string) => void = () => {};
 
 	constructor(options: SessionOptions = {}) {
@@ -66,6 +67,7 @@ export class Rig {
 				closeLink: (link, incarnation, error) => {
 					this.events.push(`close ${link}.${incarnation} ${error.code}`);
 					this.errors.push(error);
+					this.onClose();
 				},
 				ended: (end) => {
 					this.end = end;

@@ -76,12 +76,8 @@ describe("forwarding/session/session", () => {
 		const links = rig.join(2);
 		rig.say("1", "2");
 		const later = links.find(({ texts }) => texts[0] === "2") as TestLink;
-		const { session } = rig;
 		rig.acknowledge([[later, 1]]);
-		rig.events.push = (event) => {
-			if (event.startsWith("close")) session.end("closed");
-			return 0;
-		};
+		rig.onClose = () => rig.session.end("closed");
 		rig.clock.advance(200);
 		assert.equal(rig.end?.reason, "closed");
 		assert.equal(rig.clock.pending, 0);
