@@ -207,6 +207,7 @@ export class Sending {
 		this.#kept.rest();
 		this.#confirmed = this.#last;
 		this.#confirmedEnd = this.#end;
+		this.#edge = this.#end;
 		return { unconfirmed, unsent };
 	}
 

@@ -167,9 +167,9 @@ export class Session {
 	receiveAcks(place: number, incarnation: number, acks: Acks): void {
 		if (this.#isOver) return;
 		const fault = this.#sending.acknowledge(acks);
-		if (!fault) return this.#advance();
-		const link = this.#up(place, incarnation);
+		const link = fault && this.#up(place, incarnation);
 		if (link) this.#reject(link, fault);
+		else if (!fault) this.#advance();
 	}
 
 	/** Its owner has found that a link breaks the protocol: it is closed; the third within a minute ends the session. */

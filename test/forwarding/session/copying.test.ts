@@ -5,7 +5,11 @@ import { Rig, TestLink } from "./rig.js";
 function three(rig: Rig): [TestLink, TestLink, TestLink] {
 	const links = rig.join(3);
 	rig.say("1", "2", "3");
-	return links.toSorted((one, other) => Number(one.texts[0]) - Number(other.texts[0])) as [TestLink, TestLink, TestLink];
+	return links.toSorted((one, other) => Number(one.texts[0]) - Number(other.texts[0])) as [
+		TestLink,
+		TestLink,
+		TestLink,
+	];
 }
 
 const textsOf = (links: readonly TestLink[]): string[] => links.flatMap(({ texts }) => texts).sort();
@@ -30,7 +34,13 @@ describe("forwarding/session/copying", () => {
 	it("copies nothing that was sent later than what was acknowledged", () => {
 		const rig = new Rig();
 		const [a, b, c] = three(rig);
-		rig.acknowledge([[b, 1], [a, 1]], 2);
+		rig.acknowledge(
+			[
+				[b, 1],
+				[a, 1],
+			],
+			2,
+		);
 		rig.clock.advance(70);
 		assert.deepEqual(textsOf([a, b, c]), ["1", "2", "3"]);
 		assert.deepEqual(rig.events, []);
@@ -84,7 +94,10 @@ describe("forwarding/session/copying", () => {
 	it("copies a copy again when the link that took it holds it up, too", () => {
 		const rig = new Rig();
 		const [a, b, c] = three(rig);
-		rig.acknowledge([[b, 1], [c, 1]]);
+		rig.acknowledge([
+			[b, 1],
+			[c, 1],
+		]);
 		rig.clock.advance(30);
 		const holder = [b, c].find(({ texts }) => texts.includes("1")) as TestLink;
 		const other = [b, c].find((link) => link !== holder) as TestLink;
@@ -99,7 +112,10 @@ describe("forwarding/session/copying", () => {
 	it("sends what is on a lost link only, not what was copied from it", () => {
 		const rig = new Rig();
 		const [a, b, c] = three(rig);
-		rig.acknowledge([[b, 1], [c, 1]]);
+		rig.acknowledge([
+			[b, 1],
+			[c, 1],
+		]);
 		rig.clock.advance(30);
 		rig.session.removeLink(a.link, 1);
 		assert.equal(rig.session.counters.resent, 0);
@@ -156,7 +172,13 @@ describe("forwarding/session/copying", () => {
 		const [a, b] = rig.join(2) as [TestLink, TestLink];
 		rig.say("1", "2");
 		rig.clock.advance(30);
-		rig.acknowledge([[a, 1], [b, 1]], 2);
+		rig.acknowledge(
+			[
+				[a, 1],
+				[b, 1],
+			],
+			2,
+		);
 		rig.say("3", "4");
 		const later = [a, b].find(({ texts }) => texts[1] === "4") as TestLink;
 		rig.clock.advance(30);
@@ -183,9 +205,18 @@ describe("forwarding/session/copying", () => {
 	it("closes a link that was suspect for 15 s", () => {
 		const rig = new Rig();
 		const [a, b, c] = three(rig);
-		rig.acknowledge([[b, 1], [c, 1]]);
+		rig.acknowledge([
+			[b, 1],
+			[c, 1],
+		]);
 		rig.clock.advance(25);
-		rig.acknowledge([[b, b.segments.length], [c, c.segments.length]], 3);
+		rig.acknowledge(
+			[
+				[b, b.segments.length],
+				[c, c.segments.length],
+			],
+			3,
+		);
 		rig.clock.advance(14_990);
 		assert.deepEqual(rig.events, [`${a.link}.1 suspect`]);
 		rig.clock.advance(20);

@@ -17,7 +17,11 @@ describe("forwarding/session/options", () => {
 	});
 
 	it("refuses what is no number of its kind", () => {
-		for (const options of [{ copyAfterMs: 0 }, { windowBytes: 1.5 }, { maxLinks: Number.NaN }] as SessionOptions[])
+		for (const options of [
+			{ copyAfterMs: 0 },
+			{ windowBytes: 1.5 },
+			{ maxLinks: Number.NaN },
+		] as SessionOptions[])
 			assert.throws(() => resolveSessionOptions(options), { code: "ERR_OPTION" });
 	});
 

@@ -17,7 +17,10 @@ describe("forwarding/session/receiving", () => {
 		rig.hear(a, 2);
 		assert.deepEqual(rig.heard, ["1", "2", "3", "4"]);
 		const { early, earlyBytes, delivered, received } = rig.session.counters;
-		assert.deepEqual({ early, earlyBytes, delivered, received }, { early: 2, earlyBytes: 0, delivered: 4, received: 4 });
+		assert.deepEqual(
+			{ early, earlyBytes, delivered, received },
+			{ early: 2, earlyBytes: 0, delivered: 4, received: 4 },
+		);
 	});
 
 	it("drops doubles, of what was handed on and of what waits for its turn", () => {
@@ -39,14 +42,12 @@ describe("forwarding/session/receiving", () => {
 	});
 
 	it("restores any order", () => {
-		const order = fc
-			.integer({ min: 1, max: 200 })
-			.chain((most) =>
-				fc.shuffledSubarray(
-					Array.from({ length: most }, (_, at) => at + 1),
-					{ minLength: most },
-				),
-			);
+		const order = fc.integer({ min: 1, max: 200 }).chain((most) =>
+			fc.shuffledSubarray(
+				Array.from({ length: most }, (_, at) => at + 1),
+				{ minLength: most },
+			),
+		);
 		fc.assert(
 			fc.property(order, (seqs) => {
 				const rig = new Rig();
@@ -109,24 +110,29 @@ describe("forwarding/session/receiving", () => {
 	it("never rejects a sender that starts nothing beyond the window, in whichever order it comes", () => {
 		const segment = fc.record({ bytes: fc.integer({ min: 0, max: 3_000 }), key: fc.nat() });
 		fc.assert(
-			fc.property(fc.array(segment, { minLength: 1, maxLength: 100 }), fc.integer({ min: 1, max: 9_000 }), (all, windowBytes) => {
-				const rig = new Rig({ windowBytes });
-				const [a] = rig.join(1) as [TestLink];
-				const allowed: { seq: number; key: number; text: string }[] = [];
-				let start = 0;
-				for (const [at, { bytes, key }] of all.entries()) {
-					if (start >= windowBytes) break;
-					const text = "x".repeat(bytes);
-					start += costOf(Buffer.from(text));
-					allowed.push({ seq: at + 1, key, text });
-				}
-				for (const { seq, text } of allowed.toSorted((one, other) => one.key - other.key)) rig.hear(a, seq, text);
-				assert.deepEqual(rig.events, []);
-				assert.equal(rig.session.counters.delivered, allowed.length);
-				rig.session.greeting();
-				rig.hear(a, allowed.length + 1);
-				assert.equal(rig.session.counters.violations, 0, "what was handed on has made room");
-			}),
+			fc.property(
+				fc.array(segment, { minLength: 1, maxLength: 100 }),
+				fc.integer({ min: 1, max: 9_000 }),
+				(all, windowBytes) => {
+					const rig = new Rig({ windowBytes });
+					const [a] = rig.join(1) as [TestLink];
+					const allowed: { seq: number; key: number; text: string }[] = [];
+					let start = 0;
+					for (const [at, { bytes, key }] of all.entries()) {
+						if (start >= windowBytes) break;
+						const text = "x".repeat(bytes);
+						start += costOf(Buffer.from(text));
+						allowed.push({ seq: at + 1, key, text });
+					}
+					for (const { seq, text } of allowed.toSorted((one, other) => one.key - other.key))
+						rig.hear(a, seq, text);
+					assert.deepEqual(rig.events, []);
+					assert.equal(rig.session.counters.delivered, allowed.length);
+					rig.session.greeting();
+					rig.hear(a, allowed.length + 1);
+					assert.equal(rig.session.counters.violations, 0, "what was handed on has made room");
+				},
+			),
 		);
 	});
 

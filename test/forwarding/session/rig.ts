@@ -80,7 +80,8 @@ export class Rig {
 
 	/** Adds links at the places from 0, or those given. */
 	join(links: number | readonly TestLink[], greeting: Greeting = FRESH): TestLink[] {
-		const all = typeof links === "number" ? Array.from({ length: links }, (_, at) => new TestLink(at)) : links;
+		const all =
+			typeof links === "number" ? Array.from({ length: links }, (_, at) => new TestLink(at)) : links;
 		for (const link of all) this.session.addLink(link, greeting);
 		return [...all];
 	}

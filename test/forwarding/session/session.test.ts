@@ -128,7 +128,13 @@ describe("forwarding/session/session", () => {
 		rig.hear(a, 1);
 		rig.hear(b, 1);
 		rig.clock.advance(5);
-		rig.acknowledge([[a, 1], [b, 1]], 2);
+		rig.acknowledge(
+			[
+				[a, 1],
+				[b, 1],
+			],
+			2,
+		);
 		const { sent, confirmed, received, delivered, doubles, lonelyAcks, links, roundTripMs, keptBytes } =
 			rig.session.counters;
 		assert.deepEqual(

@@ -7,6 +7,8 @@ import { Wire } from "./wire.js";
 
 const RETRY_MS = 50;
 const MAX_NOTICE_MS = 50;
+/** Who is not told that a connection is gone gives it up after so long. */
+const SILENCE_MS = 15_000;
 /** Acks that are kept to be told again, much too late. */
 const STALE_ACKS = 20;
 
@@ -113,7 +115,7 @@ export class Place {
 		});
 	}
 
-	/** Ends the connection; each end hears of it a little later, `b` perhaps only from the next HELLO. */
+	/** Ends the connection; each end hears of it a little later, `b` perhaps only from the next HELLO, or from silence. */
 	cut(incarnation = this.#incarnation): void {
 		const wires = this.#wires;
 		if (!wires || incarnation !== this.#incarnation) return;
@@ -126,8 +128,7 @@ export class Place {
 			a.session.removeLink(this.#place, incarnation);
 			clock.post(random.below(2 * MAX_NOTICE_MS), () => this.connect());
 		});
-		if (random.once(4)) return;
-		const noticeMs = random.below(4 * MAX_NOTICE_MS);
+		const noticeMs = random.once(4) ? SILENCE_MS : random.below(4 * MAX_NOTICE_MS);
 		clock.post(noticeMs, () => b.session.removeLink(this.#place, incarnation));
 	}
 

@@ -122,7 +122,8 @@ export function simulate(settings: SimulationSettings): SimulationResult {
 	simulation.hush();
 	simulation.settle();
 	const faults: string[] = [];
-	if (!a.isIdle || !b.isIdle) faults.push(`stuck: ${JSON.stringify([a.session.counters, b.session.counters])}`);
+	if (!a.isIdle || !b.isIdle)
+		faults.push(`stuck: ${JSON.stringify([a.session.counters, b.session.counters])}`);
 	if (a.heard !== b.said || b.heard !== a.said)
 		faults.push(`a heard ${a.heard} of ${b.said}, b heard ${b.heard} of ${a.said}`);
 	const results = [a, b].map(({ said, heard, session }) => ({ said, heard, counters: session.counters }));
@@ -136,5 +137,11 @@ export function simulate(settings: SimulationSettings): SimulationResult {
 function overheadOf(results: readonly PeerResult[]): number {
 	const sum = (count: (counters: SessionCounters) => number): number =>
 		results.reduce((total, { counters }) => total + count(counters), 0);
-	return sum(({ copies, resent }) => copies + resent) / Math.max(1, sum(({ sent }) => sent));
+	return (
+		sum(({ copies, resent }) => copies + resent) /
+		Math.max(
+			1,
+			sum(({ sent }) => sent),
+		)
+	);
 }

@@ -61,7 +61,7 @@ export class Weather {
 	}
 
 	#sides(): readonly Side[] {
-		return this.#random.pick([["a"], ["b"], ["a", "b"]] as const);
+		return this.#random.pick<readonly Side[]>([["a"], ["b"], ["a", "b"]]);
 	}
 
 	#halfOpen(place: Place): void {
