@@ -65,7 +65,9 @@ describe("forwarding/session/receiving", () => {
 		const rig = new Rig();
 		const [a] = rig.join(1) as [TestLink];
 		rig.onHeard = (text) => {
-			if (text === "1") rig.hear(a, 2);
+			if (text !== "1") return;
+			rig.hear(a, 2);
+			assert.deepEqual(rig.heard, ["1"], "one after the other");
 		};
 		rig.hear(a, 3);
 		rig.hear(a, 1);

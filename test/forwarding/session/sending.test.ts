@@ -155,6 +155,15 @@ describe("forwarding/session/sending", () => {
 		assert.deepEqual(rig.say("2", "3", "4"), ["sent", "sent", "waiting"]);
 	});
 
+	it("takes no grant from an ack that was overtaken by another", () => {
+		const rig = new Rig();
+		const [a] = rig.join(1, { delivered: 0, window: windowOf(3) }) as [TestLink];
+		rig.say("1", "2", "3");
+		rig.acknowledge([[a, 3]], 3, 0);
+		rig.acknowledge([[a, 1]], 1, windowOf(2));
+		assert.deepEqual(rig.say("4"), ["waiting"]);
+	});
+
 	it("uses no more of a grant than its own windowBytes", () => {
 		const rig = new Rig({ windowBytes: windowOf(2) });
 		rig.join(1, { delivered: 0, window: Number.MAX_SAFE_INTEGER });

@@ -17,6 +17,7 @@ const MILD: SimulationSettings = {
 	maxBytes: 400,
 	faults: ALL_FAULTS,
 	gapMs: 2_000,
+	slowEach: 0,
 	options: {},
 };
 
@@ -34,6 +35,7 @@ const world: fc.Arbitrary<SimulationSettings> = fc.record({
 		{ outage: 1, kill: 2 },
 	),
 	gapMs: fc.constantFrom(30, 200, 1_000),
+	slowEach: fc.constantFrom(0, 200),
 	options: fc.record({
 		windowBytes: fc.constantFrom(1, 3_000, 100_000, 8 * 1024 * 1024),
 		maxWaitingBytes: fc.constantFrom(1, 20_000),
@@ -70,6 +72,16 @@ describe("forwarding/session/session, simulated", function () {
 		assert.equal(a.counters.doubles + b.counters.doubles, 0);
 	});
 
+	it("is late by little more than 20 ms where links are half-open, by 100 ms where there is hardly any traffic", () => {
+		const settings = { ...MILD, ms: 10_000, rate: 0.5, faults: { halfOpen: 1 }, gapMs: 3_000 };
+		const busy = simulate(settings);
+		const quiet = simulate({ ...settings, rate: 0.02 });
+		assert.deepEqual([...busy.faults, ...quiet.faults], []);
+		assert.ok(busy.happened["halfOpen"] && quiet.happened["halfOpen"]);
+		assert.ok(busy.worstMs > 15 && busy.worstMs < 30, String(busy.worstMs));
+		assert.ok(quiet.worstMs > 50 && quiet.worstMs < 110, String(quiet.worstMs));
+	});
+
 	it("drops what comes twice", () => {
 		const options = { copyAfterMs: 1, maxCopyAfterMs: 1 };
 		const { a, b, faults } = simulate({ ...MILD, ms: 3_000, gapMs: 100, options, delayMs: [0, 8] });
@@ -87,7 +99,9 @@ describe("forwarding/session/session, simulated", function () {
 			const { a, b, clock, pool } = simulation;
 			clock.advance(500 + seed);
 			pool.goDown();
-			clock.advance(2 * 15_000 + 100);
+			clock.advance(1_000);
+			simulation.hush();
+			clock.advance(2 * 15_000);
 			for (const [near, far] of [
 				[a, b],
 				[b, a],

@@ -18,6 +18,8 @@ export interface PeerSettings {
 	readonly isPushy: boolean;
 	/** Answers each n-th segment at once; 0 for none. */
 	readonly answersEach: number;
+	/** When the other one said a segment. */
+	saidAt(number: number): number;
 	closeLink(link: number, incarnation: number): void;
 }
 
@@ -25,11 +27,15 @@ export interface PeerSettings {
 export class Peer {
 	readonly session: Session;
 	readonly #settings: PeerSettings;
-	readonly #limits: { readonly kept: number; readonly early: number };
+	readonly #limits: { readonly kept: number; readonly early: number; readonly window: number };
 	/** Segments that were given to the session. */
 	said = 0;
 	/** Segments that were handed on, each the next of the other's. */
 	heard = 0;
+	/** When each segment was given to the session. */
+	readonly saidAt: number[] = [];
+	/** Longest time from there to the other's ears, in milliseconds. */
+	worstMs = 0;
 	/** What should not have happened. */
 	readonly faults: string[] = [];
 	end: SessionEnd | undefined;
@@ -42,6 +48,7 @@ export class Peer {
 		this.#limits = {
 			kept: windowBytes + maxWaitingBytes + SLACK_BYTES,
 			early: windowBytes + SLACK_BYTES,
+			window: windowBytes,
 		};
 		this.session = new Session({
 			clock: settings.clock,
@@ -73,9 +80,15 @@ export class Peer {
 		this.#write();
 	}
 
-	/** Wants to say nothing more, answers apart. */
+	/** Wants to say nothing more, answers apart, and hears as much as before it was slow. */
 	hush(): void {
 		this.#wanted = 0;
+		this.slow(1);
+	}
+
+	/** Hears only a part of what it usually does. */
+	slow(part: number): void {
+		this.session.setWindow(Math.floor(part * this.#limits.window));
 	}
 
 	/** Looks at what the session holds. */
@@ -90,6 +103,7 @@ export class Peer {
 			const outcome = this.session.send(framesOf(this.said, this.#settings.maxBytes));
 			if (outcome === "full" || outcome === "over") return;
 			this.said++;
+			this.saidAt.push(this.#settings.clock.elapsed());
 			this.#wanted--;
 		}
 	}
@@ -98,8 +112,9 @@ export class Peer {
 		const expected = framesOf(this.heard, this.#settings.maxBytes);
 		if (!frames.equals(expected)) this.#fault(`It heard ${numberOf(frames)}, not ${this.heard}.`);
 		if (this.end) this.#fault("It heard something after the end.");
+		const { answersEach, clock, saidAt } = this.#settings;
+		this.worstMs = Math.max(this.worstMs, clock.elapsed() - saidAt(this.heard));
 		this.heard++;
-		const { answersEach } = this.#settings;
 		if (answersEach > 0 && this.heard % answersEach === 0) this.say(1);
 	}
 

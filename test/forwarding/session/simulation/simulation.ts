@@ -25,6 +25,8 @@ export interface SimulationSettings {
 	readonly faults: Faults;
 	/** Between two faults, on average. */
 	readonly gapMs: number;
+	/** Once in so many turns, on average, an end changes how much it takes; 0 for never. */
+	readonly slowEach: number;
 	readonly options: SessionOptions;
 }
 
@@ -44,6 +46,8 @@ export interface SimulationResult {
 	readonly happened: Readonly<Record<string, number>>;
 	/** Segments that were sent again, for each that was sent. */
 	readonly overhead: number;
+	/** The longest that a segment took, in milliseconds. */
+	readonly worstMs: number;
 }
 
 /** Two sessions, joined by a pool of links, with traffic both ways. */
@@ -61,8 +65,9 @@ export class Simulation {
 		this.#random = new Random(settings.seed);
 		const { links, delayMs } = settings;
 		this.pool = new Pool({ clock: this.clock, random: this.#random, links, delayMs });
-		this.a = this.#peer({ name: "a", isPushy: true, answersEach: 0 });
-		this.b = this.#peer({ name: "b", isPushy: false, answersEach: 4 });
+		const other = (peer: () => Peer) => (number: number) => peer().saidAt[number] ?? Number.NaN;
+		this.a = this.#peer({ name: "a", isPushy: true, answersEach: 0, saidAt: other(() => this.b) });
+		this.b = this.#peer({ name: "b", isPushy: false, answersEach: 4, saidAt: other(() => this.a) });
 		this.pool.start({ a: this.a, b: this.b });
 		this.#talk();
 	}
@@ -84,7 +89,7 @@ export class Simulation {
 		}
 	}
 
-	#peer(settings: Pick<PeerSettings, "name" | "isPushy" | "answersEach">): Peer {
+	#peer(settings: Pick<PeerSettings, "name" | "isPushy" | "answersEach" | "saidAt">): Peer {
 		const { options, maxBytes } = this.#settings;
 		return new Peer({
 			...settings,
@@ -96,9 +101,11 @@ export class Simulation {
 	#talk(): void {
 		this.clock.post(TURN_MS, () => {
 			if (!this.#isTalking) return;
+			const { slowEach } = this.#settings;
 			for (const peer of [this.a, this.b]) {
 				peer.say(this.#amount());
 				peer.check();
+				if (slowEach > 0 && this.#random.once(slowEach)) peer.slow(this.#random.below(3) / 2);
 			}
 			this.#talk();
 		});
@@ -131,7 +138,14 @@ export function simulate(settings: SimulationSettings): SimulationResult {
 	if (clock.timers > 0) faults.push(`${clock.timers} timers are left`);
 	faults.push(...a.faults, ...b.faults);
 	const [first, second] = results as [PeerResult, PeerResult];
-	return { a: first, b: second, faults, happened: weather.happened, overhead: overheadOf(results) };
+	return {
+		a: first,
+		b: second,
+		faults,
+		happened: weather.happened,
+		overhead: overheadOf(results),
+		worstMs: Math.max(a.worstMs, b.worstMs),
+	};
 }
 
 function overheadOf(results: readonly PeerResult[]): number {
