@@ -112,9 +112,10 @@ export class Session {
 	}
 
 	/**
-	 * Adds a link on which HELLO has come, and what that said. A new incarnation replaces the old one of its place. What
-	 * was sent before on links that are gone is sent at once. Answers an error when the link is not taken: the owner
-	 * closes it then.
+	 * Adds a link on which HELLO has come, and what that said. The own HELLO has to be written before, as DATA may be
+	 * during this call. A new incarnation replaces the old one of its place. What was on links that are gone is sent at
+	 * once. Answers an error when the link is not taken, for its owner to close it: `ERR_LINK_PROTOCOL` (it counts as a
+	 * violation), or `ERR_LINK_REFUSED` where the session is over or the incarnation is an old one.
 	 */
 	addLink(port: LinkPort, greeting: Greeting): TrunklineError | undefined {
 		const { link: place, incarnation } = port;
