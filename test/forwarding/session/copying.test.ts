@@ -109,6 +109,23 @@ describe("forwarding/session/copying", () => {
 		assert.deepEqual(rig.events, [`${a.link}.1 suspect`, `${holder.link}.1 suspect`]);
 	});
 
+	it("copies nothing that has come after all on the link that held it up", () => {
+		const rig = new Rig();
+		const [a, b, c] = three(rig);
+		const others = [b, c];
+		const ackOther = (link: TestLink): void => rig.acknowledge([[link, link.segments.length]]);
+		for (const link of others) ackOther(link);
+		rig.clock.advance(30);
+		const holder = others.find(({ texts }) => texts.includes("1")) as TestLink;
+		ackOther(a);
+		rig.say("4", "5", "6");
+		for (const link of [a, b, c]) if (link !== holder) ackOther(link);
+		rig.clock.advance(50);
+		assert.ok(rig.events.includes(`${holder.link}.1 suspect`));
+		const again = [a, b, c].flatMap(({ texts }) => texts).filter((text) => text === "1");
+		assert.equal(again.length, 2);
+	});
+
 	it("sends what is on a lost link only, not what was copied from it", () => {
 		const rig = new Rig();
 		const [a, b, c] = three(rig);

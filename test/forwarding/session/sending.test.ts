@@ -88,6 +88,17 @@ describe("forwarding/session/sending", () => {
 		assert.equal(rig.session.counters.linksLost, 2);
 	});
 
+	it("does not send again what a late ack says has come, though its link is gone", () => {
+		const rig = new Rig();
+		const [a] = rig.join(1) as [TestLink];
+		rig.say("1", "2", "3");
+		rig.session.removeLink(0, 1);
+		rig.acknowledge([[a, 2]]);
+		const next = new TestLink(0, 2);
+		rig.join([next]);
+		assert.deepEqual(next.texts, ["3"]);
+	});
+
 	it("passes over acks of incarnations that it does not know, and acks that were overtaken", () => {
 		const rig = new Rig();
 		const [a] = rig.join(1) as [TestLink];
