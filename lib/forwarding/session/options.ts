@@ -17,7 +17,7 @@ export const DEFAULT_SUSPECT_TIMEOUT_MS = 15_000;
 /** Bytes that may wait for room in the peer's window. */
 export const DEFAULT_MAX_WAITING_BYTES: number = 16 * 1024 * 1024;
 /** Places of links. */
-export const DEFAULT_MAX_LINKS = 64;
+export const DEFAULT_MAX_LINKS = 1_024;
 
 /** Settings of a {@link Session}; both ends may have their own. */
 export interface SessionOptions {
@@ -45,7 +45,7 @@ export interface SessionOptions {
 	readonly suspectTimeoutMs?: number | undefined;
 	/** What may wait for room in the peer's window; beyond it, segments are refused. @defaultValue 16_777_216 bytes */
 	readonly maxWaitingBytes?: number | undefined;
-	/** Links that the session takes; their places are numbered from 0. @defaultValue 64 */
+	/** Links that the session takes; their places are numbered from 0. @defaultValue 1_024 */
 	readonly maxLinks?: number | undefined;
 }
 

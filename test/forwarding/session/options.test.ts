@@ -12,7 +12,7 @@ describe("forwarding/session/options", () => {
 			windowBytes: 8_388_608,
 			suspectTimeoutMs: 15_000,
 			maxWaitingBytes: 16_777_216,
-			maxLinks: 64,
+			maxLinks: 1_024,
 		});
 	});
 
