@@ -39,17 +39,21 @@ const DOTNETIFY_LINK = "dotnetify-link";
 
 /**
  * Makes a hub that dotNetify's clients can use: `Request_VM`, `Update_VM`, `Dispose_VM`, answered by `Response_VM`. Without
- * view models every request that no middleware takes is answered as one for an unknown view model.
+ * view models every request that no middleware takes is answered as one for an unknown view model. Its `recovery` is
+ * `reopen` by default.
  * @throws TrunklineError ERR_OPTION for a bad option.
  */
 export function createViewModelHub(options: ViewModelHubOptions = {}): Hub<ViewModelClientMethods> {
-	const { viewModels: sources = {}, ...others } = options;
+	const { viewModels: sources = {}, recovery = "reopen", ...others } = options;
 	const { maxViewModelsPerConnection, maxVmIdLength, maxHeadersLength, maxQueuedListChanges, ...hubOptions } =
 		others;
 	refuseOwn(hubOptions);
 	const limits = resolveViewModelLimits(options);
 	const methods = viewModelMethods((connection) => viewModels.of(connection));
-	const hub = createHub<ViewModelClientMethods>()({ ...hubOptions, methods, route: viewModelRoute });
+	const hub = createHub<ViewModelClientMethods>()({
+		...{ ...hubOptions, recovery, methods },
+		route: viewModelRoute,
+	});
 	const viewModels = new ViewModels(sources, hostOf(hub, limits));
 	hub.on("disconnected", ({ connectionId }) => viewModels.disconnected(connectionId));
 	return hub;
@@ -93,7 +97,8 @@ type ViewsOf = (connection: ClientConnection) => ReturnType<ViewModels["of"]>;
 
 function viewModelMethods(viewsOf: ViewsOf): Readonly<Record<string, DeclaredMethod>> {
 	const request = method({ args: [vmIdSchema, anySchema] }, async (ctx, vmId, data) => {
-		await viewsOf(ctx.connection).request(vmId, readerOf(ctx, data));
+		const { target, arguments: args } = ctx;
+		await viewsOf(ctx.connection).request(vmId, readerOf(ctx, data), { target, arguments: args });
 		return null;
 	});
 	const update = method({ args: [vmIdSchema, dataSchema] }, async (ctx, vmId, data) => {

@@ -1,5 +1,6 @@
 import type { HubProtocol } from "../protocols/index.js";
-import type { ChannelHandler, MessageChannel } from "./channel/message-channel.js";
+import type { ChannelHandler } from "./channel/channel-host.js";
+import type { MessageChannel } from "./channel/message-channel.js";
 import type { ClientConnection } from "./clients/client-connection.js";
 
 /**
@@ -9,9 +10,15 @@ import type { ClientConnection } from "./clients/client-connection.js";
 export interface Acceptor {
 	/** Keeps a peer out: what is returned becomes the error of its handshake. */
 	refuse?(channel: MessageChannel): string | undefined;
-	/** An extra hub protocol for this peer's handshake; undefined where the peer may not have it. */
+	/**
+	 * An extra hub protocol for this peer's handshake; undefined where the peer may not have it. Its `transferFormat` is
+	 * that of the answer to the handshake, too; `Binary` is refused where the transport cannot carry it.
+	 */
 	protocol?(name: string, channel: MessageChannel): HubProtocol | undefined;
-	/** Takes a connection as soon as its handshake is done, before it ever was a client. */
+	/**
+	 * Takes a connection as soon as its handshake is done, before it ever was a client. One that speaks something else
+	 * than hub messages takes it off the channel: `channel.detach()`; what is returned then is never called.
+	 */
 	handshake?(channel: MessageChannel): ChannelHandler | undefined;
 	/** A target by which a peer shows later that it is no client (compared without regard to case). */
 	readonly target?: string;

@@ -3,8 +3,15 @@ import type Koa from "koa";
 import { type Clock, deferred, type Log } from "../base/index.js";
 import { TrunklineError } from "../errors/index.js";
 import { type CloseMessage, MessageType } from "../protocols/index.js";
-import type { Endpoint } from "../transports/index.js";
+import {
+	type AuthenticationTerms,
+	type ConnectionRequest,
+	type Endpoint,
+	resolveEndpointOptions,
+	type User,
+} from "../transports/index.js";
 import type { Acceptor } from "./acceptor.js";
+import { authenticateForwarded } from "./auth/forwarded-authentication.js";
 import {
 	ClientConnection,
 	type ClientHost,
@@ -79,6 +86,7 @@ export class Hub<Client extends object = ClientMethods, Methods = unknown> {
 	readonly #results: ClientResults;
 	readonly #openedAt = new WeakMap<ClientConnection, number>();
 	#observation: Observation | undefined;
+	#terms: AuthenticationTerms | undefined;
 	readonly #clientHost: ClientHost;
 	#deadline: Deadline | undefined;
 	#closed: Promise<void> | undefined;
@@ -136,7 +144,9 @@ export class Hub<Client extends object = ClientMethods, Methods = unknown> {
 
 	#extend(extension: HubExtension): void {
 		this.#extensions.push(extension);
+		if (extension.wantsBytes) this.#reception.wantBytes();
 		const middleware = extension.install(this.#untyped);
+		if (extension.take) this.#dispatcher.take((ctx) => extension.take?.(ctx) ?? false);
 		if (middleware) this.#dispatcher.use(middleware);
 		for (const path of this.paths) extension.mounted?.(path);
 	}
@@ -195,6 +205,19 @@ export class Hub<Client extends object = ClientMethods, Methods = unknown> {
 		this.lifetime.add(client);
 		void client.open();
 		return client;
+	}
+
+	/**
+	 * Who a client is that came through a proxy: the hub's own `authenticate` and `authorize`, with the results that they
+	 * have at an endpoint of this hub.
+	 * @throws (rejects) TrunklineError ERR_AUTHENTICATION where it is refused (an endpoint answers 401 or 403);
+	 * ERR_AUTHENTICATION_UNAVAILABLE where nobody can tell now (503)
+	 */
+	authenticateForwarded(request: ConnectionRequest): Promise<User | undefined> {
+		const { transport, serverId, log, clock } = this.options;
+		const path = { path: "/", onConnection: () => {} };
+		this.#terms ??= resolveEndpointOptions({ ...transport, ...path, serverId, log, clock });
+		return authenticateForwarded(request, this.#terms);
 	}
 
 	/** Counts and publishes a message that could not be delivered. */

@@ -1,4 +1,13 @@
-export type { ConnectionRequest, Redirection, TransportName, TrustProxy, User } from "../transports/index.js";
+export type {
+	Connection,
+	ConnectionListener,
+	ConnectionRequest,
+	PayloadFormat,
+	Redirection,
+	TransportName,
+	TrustProxy,
+	User,
+} from "../transports/index.js";
 export type { Acceptor } from "./acceptor.js";
 export { bearerToken, type TokenRequest } from "./auth/bearer-token.js";
 export { jwtAuthentication } from "./auth/jwt-authentication.js";
@@ -13,8 +22,9 @@ export {
 	type JwtPublicKey,
 	type JwtUser,
 } from "./auth/jwt-options.js";
+export type { ChannelHandler, Detached } from "./channel/channel-host.js";
 export { Heartbeat } from "./channel/heartbeat.js";
-export type { ChannelHandler, MessageChannel } from "./channel/message-channel.js";
+export type { MessageChannel } from "./channel/message-channel.js";
 export { CallerClients } from "./clients/caller-clients.js";
 export type { ClientConnection, ClientIdentity, DisconnectReason } from "./clients/client-connection.js";
 export {
@@ -28,9 +38,16 @@ export {
 	invocationOf,
 	SingleClientProxy,
 } from "./clients/client-proxy.js";
-export type { Carrier, ClientWire } from "./clients/client-wire.js";
+export type { Carrier, ClientWire, RetainedCall } from "./clients/client-wire.js";
 export type { Lifetime } from "./clients/lifetime.js";
-export { type Delivery, PreparedMessage } from "./clients/prepared-message.js";
+export {
+	type Delivery,
+	type EncodedMessage,
+	type Encoding,
+	PreparedMessage,
+	type Unread,
+	type WrittenMessage,
+} from "./clients/prepared-message.js";
 export type { Selection } from "./clients/selection.js";
 export { Counters } from "./counters.js";
 export { type CreateHubOptions, createHub } from "./create-hub.js";
@@ -85,3 +102,4 @@ export type { ResolvedHubOptions, TransportSettings } from "./settings.js";
 export { type CloseOptions, DEFAULT_SHUTDOWN_TIMEOUT_MS } from "./shutdown/deadline.js";
 export type { ClientCall, ClientResultOptions } from "./streams/client-results.js";
 export type { DownloadEnd } from "./streams/download.js";
+export type { UploadRelay } from "./streams/upload.js";

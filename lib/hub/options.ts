@@ -79,6 +79,12 @@ export interface HubOptions {
 	readonly clientResultTimeoutMs?: number | null | undefined;
 	/** Such calls that one client has not answered yet; more fail. @defaultValue 100 */
 	readonly maxPendingClientResults?: number | undefined;
+	/**
+	 * What becomes of a client that a proxy holds when this server goes away: `reopen` keeps it connected, opens it anew at
+	 * the server that comes back (or at a replica) and makes the retained calls again; `close` ends it with `allowReconnect`.
+	 * View models need the former, whatever keeps state in a connection the latter. @defaultValue close
+	 */
+	readonly recovery?: "reopen" | "close" | undefined;
 	/** Tells what a call is about, for middleware that routes by it. @defaultValue nothing */
 	readonly route?: ((target: string, args: Arguments) => Route | undefined) | undefined;
 	/** Finds out who connects; throwing answers 401 (503 for the code `ERR_AUTHENTICATION_UNAVAILABLE`). @defaultValue everybody is anonymous */

@@ -8,10 +8,11 @@ import {
 } from "../protocols/index.js";
 import { type Connection, DEFAULT_MAX_FRAME_BYTES, Endpoint } from "../transports/index.js";
 import type { Acceptor } from "./acceptor.js";
+import type { ChannelHandler, ChannelHost } from "./channel/channel-host.js";
 import { ChannelWire } from "./channel/channel-wire.js";
 import { ClientHandler } from "./channel/client-handler.js";
 import { Heartbeat } from "./channel/heartbeat.js";
-import { type ChannelHandler, type ChannelHost, MessageChannel } from "./channel/message-channel.js";
+import { MessageChannel } from "./channel/message-channel.js";
 import type { DisconnectReason } from "./clients/client-connection.js";
 import type { Hub } from "./hub.js";
 
@@ -32,6 +33,7 @@ export class Reception {
 	/** Connections that were ended since the hub closes: their clients may take their time. */
 	readonly #ending = new Set<Connection>();
 	readonly #channelHost: ChannelHost;
+	#wantsBytes = false;
 
 	constructor(hub: Hub) {
 		this.#hub = hub;
@@ -40,6 +42,11 @@ export class Reception {
 
 	accept(acceptor: Acceptor): void {
 		this.#acceptors.push(acceptor);
+	}
+
+	/** Connections whose handshake comes from now on are read by `peek` where their protocol has it. */
+	wantBytes(): void {
+		this.#wantsBytes = true;
 	}
 
 	/** The hub's end of a path; `leastFrameBytes`: what one WebSocket frame must be able to hold. */
@@ -74,7 +81,11 @@ export class Reception {
 	#makeChannelHost(): ChannelHost {
 		const { clock, log, handshakeTimeoutMs, keepAliveIntervalMs, clientTimeoutMs } = this.#hub.options;
 		const shortest = Math.min(handshakeTimeoutMs, keepAliveIntervalMs, clientTimeoutMs);
+		const wantsBytes = (): boolean => this.#wantsBytes;
 		return {
+			get wantsBytes() {
+				return wantsBytes();
+			},
 			...{ clock, log, handshakeTimeoutMs, keepAliveIntervalMs, clientTimeoutMs },
 			maxMessageBytes: this.#hub.options.maxMessageBytes,
 			statefulReconnectBufferBytes: this.#hub.options.statefulReconnectBufferBytes,
@@ -85,6 +96,7 @@ export class Reception {
 			protocol: (name, channel) => this.#protocolFor(name, channel),
 			shaken: (channel) => this.#shaken(channel),
 			closed: (channel, reason) => this.#closed(channel, reason),
+			detached: (channel) => this.#channels.delete(channel),
 			watched: this.#hub,
 		};
 	}

@@ -52,6 +52,7 @@ export interface ResolvedHubOptions {
 	readonly streamBufferCapacity: number;
 	readonly statefulReconnectBufferBytes: number;
 	readonly closeOnAuthenticationExpiration: boolean;
+	readonly recovery: "reopen" | "close";
 	readonly route: HubOptions["route"];
 	readonly serverId: string;
 	readonly log: Log;
@@ -77,6 +78,7 @@ export function resolveHubOptions(options: HubOptions): ResolvedHubOptions {
 		),
 		...resolveTimes(options),
 		...resolveLimits(options),
+		recovery: recoveryOption(options.recovery),
 		route: functionOption("route", options.route),
 		serverId: serverIdOption(options.serverId),
 		log: logOption(options.log),
@@ -159,6 +161,14 @@ function resolveLimits(options: HubOptions): Limits {
 		),
 		...(Object.fromEntries(counts) as Record<keyof typeof COUNTS, number>),
 	};
+}
+
+function recoveryOption(recovery: HubOptions["recovery"] = "close"): "reopen" | "close" {
+	if (recovery === "reopen" || recovery === "close") return recovery;
+	throw new TrunklineError(
+		"ERR_OPTION",
+		`Option "recovery" must be "reopen" or "close"; found ${JSON.stringify(recovery)}.`,
+	);
 }
 
 function serverIdOption(serverId: string | undefined): string {

@@ -37,6 +37,12 @@ export interface HubProtocol {
 	 */
 	parse(record: Buffer): HubMessage | undefined;
 	/**
+	 * Reads an invocation without decoding its arguments, which are decoded on first use: for those who only pass it on.
+	 * `undefined` says nothing but that {@link parse} has to read this record. Absent: it always has to.
+	 * @throws TrunklineError ERR_PROTOCOL where the record is known to break the protocol.
+	 */
+	peek?(record: Buffer): HubMessage | undefined;
+	/**
 	 * Writes one message with its framing.
 	 * @throws TrunklineError ERR_SERIALIZATION for a value that cannot be written: one that refers to itself, throws
 	 * when it is read, or does not fit the format.

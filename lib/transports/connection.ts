@@ -69,7 +69,7 @@ export interface ConnectionListener {
  * all look like this; the contract suite in test/contracts runs against each.
  *
  * Ownership: the transport makes it and hands it over once (`onConnection`); the owner calls `listen` exactly once,
- * in the same turn, and must end it by `close` or `abort`.
+ * in the same turn, and must end it by `close` or `abort`, or hand it to another owner by `release`.
  */
 export interface Connection {
 	/** Public id, the one that negotiate gave (derived from the token), or a fresh one without negotiate. */
@@ -90,6 +90,8 @@ export interface Connection {
 	/** The client negotiated stateful reconnect, and this connection can outlive its socket. */
 	readonly isReconnectable: boolean;
 	listen(listener: ConnectionListener): void;
+	/** The listener hears no more: another owner calls `listen` before the present call of a listener returns, or turn ends. */
+	release(): void;
 	/**
 	 * Queues bytes (kept, not copied: do not change them). All that is sent in one turn of the event loop leaves in one
 	 * write, bytes of one format in one frame. Ignored once closed. When more than `maxBufferedBytes` wait already, the

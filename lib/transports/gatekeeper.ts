@@ -1,12 +1,12 @@
 import type { EventEmitter } from "node:events";
 import type { IncomingMessage } from "node:http";
-import { messageOf, TrunklineError } from "../errors/index.js";
+import { messageOf } from "../errors/index.js";
 import type { Admission } from "./admission.js";
+import { authenticateRequest, inTime } from "./authentication.js";
 import type { ConnectionRequest, User } from "./connection.js";
 import type { Redirection, ResolvedEndpointOptions } from "./options.js";
-import type { Answer } from "./request/answer.js";
 import { describeRequest } from "./request/client-address.js";
-import { forbidden, Refusal, UNAUTHORIZED, UNAVAILABLE } from "./request/refusal.js";
+import { forbidden, Refusal, UNAVAILABLE } from "./request/refusal.js";
 
 /** Why a browser's page is refused. */
 const ANOTHER_ORIGIN =
@@ -67,50 +67,12 @@ export class Gatekeeper {
 	}
 
 	/** Who asks, once they are known and allowed to. */
-	async admit(request: ConnectionRequest): Promise<User | undefined> {
-		const { authenticate, authorize } = this.#options;
-		let user: User | undefined;
-		try {
-			user = await this.#inTime(authenticate(request));
-		} catch (error) {
-			if (error instanceof Refusal) throw error;
-			throw new Refusal(this.#refusalOf(error, request));
-		}
-		if (authorize && !(await this.#inTime(authorize(user, request)))) {
-			throw new Refusal(user === undefined ? UNAUTHORIZED : forbidden("authorize answered false"));
-		}
-		return user;
-	}
-
-	/** Who cannot be authenticated now may be somebody: 503, and not the 401 that makes a client ask for a new password. */
-	#refusalOf(error: unknown, { ip }: ConnectionRequest): Answer {
-		const { log } = this.#options;
-		const fields = { error: messageOf(error), ip };
-		if (error instanceof TrunklineError && error.code === "ERR_AUTHENTICATION_UNAVAILABLE") {
-			log.warn(fields, "A request could not be authenticated.");
-			return UNAVAILABLE;
-		}
-		log.debug(fields, "A request was not authenticated.");
-		return UNAUTHORIZED;
+	admit(request: ConnectionRequest): Promise<User | undefined> {
+		return authenticateRequest(request, this.#options);
 	}
 
 	/** Where the application sends a client that negotiates; undefined: nowhere else. */
 	async redirection(request: ConnectionRequest, user: User | undefined): Promise<Redirection | undefined> {
-		return this.#options.redirect && (await this.#inTime(this.#options.redirect(request, user)));
+		return this.#options.redirect && (await inTime(this.#options.redirect(request, user), this.#options));
 	}
-
-	#inTime<T>(found: Promise<T> | T): Promise<T> | T {
-		if (!isThenable(found)) return found;
-		const { authenticateTimeoutMs, clock } = this.#options;
-		return new Promise<T>((resolve, reject) => {
-			const timer = clock.schedule(authenticateTimeoutMs, () => reject(new Refusal(UNAVAILABLE)));
-			Promise.resolve(found)
-				.finally(() => timer.cancel())
-				.then(resolve, reject);
-		});
-	}
-}
-
-function isThenable<T>(value: Promise<T> | T): value is Promise<T> {
-	return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
 }

@@ -1,3 +1,4 @@
+export { type AuthenticationTerms, authenticateRequest } from "./authentication.js";
 export type {
 	Connection,
 	ConnectionListener,
@@ -28,6 +29,7 @@ export {
 	type Trust,
 	type TrustProxy,
 } from "./request/client-address.js";
+export { Refusal } from "./request/refusal.js";
 export {
 	type ConnectionTokens,
 	createTokens,

@@ -133,6 +133,10 @@ export class FakeConnection implements Connection {
 		this.#listener = listener;
 	}
 
+	release(): void {
+		this.#listener = undefined;
+	}
+
 	send(bytes: Buffer, format: string): void {
 		if (!this.isEnded) this.sent.push({ bytes, format });
 	}

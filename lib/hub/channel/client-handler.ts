@@ -1,8 +1,9 @@
 import { type HubMessage, MessageType } from "../../protocols/index.js";
 import type { Acceptor } from "../acceptor.js";
 import type { ClientConnection, DisconnectReason } from "../clients/client-connection.js";
+import type { ChannelHandler } from "./channel-host.js";
 import type { ChannelWire } from "./channel-wire.js";
-import type { ChannelHandler, MessageChannel } from "./message-channel.js";
+import type { MessageChannel } from "./message-channel.js";
 
 /** Who is at the end of a channel, and who may take it away. */
 export interface ClientHandlerParts {

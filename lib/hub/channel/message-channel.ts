@@ -1,4 +1,4 @@
-import { type Clock, type Deferred, deferred, type Log } from "../../base/index.js";
+import { type Deferred, deferred } from "../../base/index.js";
 import { type ErrorCode, TrunklineError } from "../../errors/index.js";
 import {
 	type CloseMessage,
@@ -14,10 +14,10 @@ import type { Connection, ConnectionListener, ConnectionRequest, User } from "..
 import type { DisconnectReason } from "../clients/client-connection.js";
 import { PreparedMessage } from "../clients/prepared-message.js";
 import { closeText } from "../dispatch/failure-text.js";
-import type { Watched } from "../observing/observation.js";
 import type { TrafficFacts } from "../observing/observer.js";
+import type { ChannelHandler, ChannelHost, Detached } from "./channel-host.js";
 import { HANDSHAKE_FAILED, readHandshake, refusalOf, STATEFUL_VERSION } from "./handshake.js";
-import type { Beating, Heartbeat } from "./heartbeat.js";
+import type { Beating } from "./heartbeat.js";
 import { LAST_NUMBERED, StatefulReconnect } from "./stateful-reconnect.js";
 import { TurnBudget } from "./turn-budget.js";
 
@@ -25,40 +25,9 @@ import { TurnBudget } from "./turn-budget.js";
 const COMMON_LOSSES: ReadonlySet<ErrorCode> = new Set(["ERR_CLIENT_TIMEOUT", "ERR_TRANSPORT"]);
 const PING = new PreparedMessage({ type: MessageType.Ping });
 
-/** Who gets the messages of a channel. Calls never overlap; nothing comes after `closed`. */
-export interface ChannelHandler {
-	/** A returned promise asks for back-pressure: nothing more is read until it resolves. */
-	message(message: HubMessage): Promise<void> | undefined;
-	closed(reason: DisconnectReason): void;
-}
-
-/** What a channel needs of its hub. */
-export interface ChannelHost {
-	readonly clock: Clock;
-	readonly log: Log;
-	readonly heartbeat: Heartbeat;
-	readonly handshakeTimeoutMs: number;
-	readonly keepAliveIntervalMs: number;
-	readonly clientTimeoutMs: number;
-	readonly maxMessageBytes: number;
-	readonly statefulReconnectBufferBytes: number;
-	readonly closeOnAuthenticationExpiration: boolean;
-	readonly detailedErrors: boolean;
-	/** The error of a handshake that is refused whatever it asks for. */
-	refusal(channel: MessageChannel): string | undefined;
-	/** The protocol of a handshake; undefined refuses it. */
-	protocol(name: string, channel: MessageChannel): HubProtocol | undefined;
-	/** The handshake is answered: who takes the messages from here? */
-	shaken(channel: MessageChannel): ChannelHandler;
-	/** The channel is closed. */
-	closed(channel: MessageChannel, reason: DisconnectReason): void;
-	/** Who is told of the messages that come and go. */
-	readonly watched?: Watched | undefined;
-}
-
 /**
- * A connection that speaks hub messages. Handshake → open (⇄ interrupted, where stateful reconnect was granted) → closed;
- * it owns the framing, the keep-alive, the client timeout, the limit on a message and what a lost socket has to be told
+ * A connection that speaks hub messages. Handshake → open (⇄ interrupted, where stateful reconnect was granted) → closed,
+ * or detached; it owns the framing, the keep-alive, the client timeout, the limit on a message and what a lost socket has to be told
  * again, and knows nothing of what the messages are for.
  */
 export class MessageChannel implements Beating, ConnectionListener {
@@ -72,7 +41,9 @@ export class MessageChannel implements Beating, ConnectionListener {
 	#splitter: RecordSplitter;
 	#protocol: HubProtocol | undefined;
 	#handler: ChannelHandler | undefined;
-	#state: "handshake" | "open" | "closed" = "handshake";
+	#state: "handshake" | "open" | "closed" | "detached" = "handshake";
+	/** Whether messages are read by `peek`. */
+	#isPeeking = false;
 	#maxMessageBytes: number;
 	#isHeld = false;
 	/** Resolved when a sender who waits may go on. */
@@ -118,12 +89,35 @@ export class MessageChannel implements Beating, ConnectionListener {
 		this.#handler = handler;
 	}
 
+	/**
+	 * Lets go of the connection, for somebody who speaks no hub messages: for the `handshake` of an acceptor. Nothing is
+	 * sent, no handler hears of it, and everything of the connection is the caller's from now on: it calls
+	 * `connection.listen` in the same turn, and ends the connection when the hub closes. The handler that the acceptor
+	 * returns is never called.
+	 * @throws TrunklineError ERR_CONNECTION_CLOSED where there is nothing to let go of
+	 */
+	detach(): Detached {
+		if (this.#state !== "open") {
+			throw new TrunklineError(
+				"ERR_CONNECTION_CLOSED",
+				"A channel can be detached between its handshake and its end only.",
+			);
+		}
+		this.#state = "detached";
+		this.#handler = undefined;
+		this.#host.heartbeat.remove(this);
+		this.connection.release();
+		this.#host.detached(this);
+		this.drained();
+		return { connection: this.connection, rest: this.#splitter.rest() };
+	}
+
 	/** Queues a message; dropped once the channel is closed. */
 	send(message: PreparedMessage): void {
 		if (this.#state !== "open" || !this.#protocol) return;
 		const bytes = message.bytesFor(this.#protocol);
 		this.#host.watched?.observation?.tell("messageSent", this.#trafficOf(bytes));
-		if (this.#reconnect && message.message.type <= LAST_NUMBERED) this.#reconnect.sent(bytes);
+		if (this.#reconnect && message.type <= LAST_NUMBERED) this.#reconnect.sent(bytes);
 		this.connection.send(bytes, this.#protocol.transferFormat);
 	}
 
@@ -136,6 +130,7 @@ export class MessageChannel implements Beating, ConnectionListener {
 
 	/** Sends the Close message and ends the connection in order. */
 	close(message: CloseMessage): void {
+		if (this.#state === "detached") return;
 		this.send(new PreparedMessage(message));
 		this.connection.close();
 		this.#finish({ kind: "closed" });
@@ -189,7 +184,7 @@ export class MessageChannel implements Beating, ConnectionListener {
 
 	/** Called by the connection. */
 	data(chunk: Buffer): void {
-		if (this.#state === "closed") return;
+		if (this.#isOver) return;
 		this.#splitter.push(chunk);
 		// What comes while the reading is held waits; its time is not the client's.
 		if (!this.#isHeld) this.#pump();
@@ -223,12 +218,17 @@ export class MessageChannel implements Beating, ConnectionListener {
 	#take(record: Buffer): void {
 		this.#budget.count();
 		this.#host.watched?.observation?.tell("messageReceived", this.#trafficOf(record));
-		const message = this.#protocol?.parse(record);
+		const message = this.#read(record);
 		if (this.#heardAt !== undefined || message?.type === MessageType.Ping)
 			this.#heardAt = this.#host.clock.elapsed();
 		if (!message || this.#reconnect?.takes(message, record.length)) return;
 		const wait = this.#handler?.message(message);
 		if (wait) this.#hold(wait);
+	}
+
+	#read(record: Buffer): HubMessage | undefined {
+		if (!this.#isPeeking) return this.#protocol?.parse(record);
+		return this.#protocol?.peek?.(record) ?? this.#protocol?.parse(record);
 	}
 
 	#trafficOf({ length: bytes }: Buffer): TrafficFacts {
@@ -262,7 +262,7 @@ export class MessageChannel implements Beating, ConnectionListener {
 
 	#release(): void {
 		this.#isHeld = false;
-		if (this.#state === "closed") return;
+		if (this.#isOver) return;
 		if (this.#heardAt !== undefined) this.#heardAt = this.#host.clock.elapsed();
 		this.#pump();
 		if (!this.#isHeld) this.connection.resume();
@@ -295,6 +295,7 @@ export class MessageChannel implements Beating, ConnectionListener {
 	#open(protocol: HubProtocol, version: number): void {
 		const rest = this.#splitter.rest();
 		this.#protocol = protocol;
+		this.#isPeeking = this.#host.wantsBytes && protocol.peek !== undefined;
 		this.#splitter = protocol.createSplitter(this.#maxMessageBytes);
 		this.#splitter.push(rest);
 		this.#state = "open";
@@ -302,7 +303,7 @@ export class MessageChannel implements Beating, ConnectionListener {
 		if (version >= STATEFUL_VERSION && this.connection.isReconnectable) this.#enableReconnect();
 		const handler = this.#host.shaken(this);
 		if (this.#closedBy) handler.closed(this.#closedBy);
-		else this.#handler = handler;
+		else if (!this.#isOver) this.#handler = handler;
 	}
 
 	#enableReconnect(): void {
@@ -324,7 +325,7 @@ export class MessageChannel implements Beating, ConnectionListener {
 	}
 
 	#fail(error: unknown): void {
-		if (this.#state === "closed") return;
+		if (this.#isOver) return;
 		if (this.#state === "handshake") {
 			this.#logLoss(asError(error));
 			this.#refuse(HANDSHAKE_FAILED);
@@ -342,8 +343,12 @@ export class MessageChannel implements Beating, ConnectionListener {
 		this.#finish(reason ? { kind: "lost", error: reason } : { kind: "closed" });
 	}
 
+	get #isOver(): boolean {
+		return this.#state === "closed" || this.#state === "detached";
+	}
+
 	#finish(reason: DisconnectReason): void {
-		if (this.#state === "closed") return;
+		if (this.#isOver) return;
 		this.#state = "closed";
 		this.#closedBy = reason;
 		this.#host.heartbeat.remove(this);

@@ -10,7 +10,7 @@ import {
 import type { ConnectionRequest, TransportName, User } from "../../transports/index.js";
 import { ClientStreams, type StreamLimits } from "../streams/client-streams.js";
 import { invocationOf } from "./client-proxy.js";
-import type { ClientWire } from "./client-wire.js";
+import type { ClientWire, RetainedCall } from "./client-wire.js";
 import { PreparedMessage } from "./prepared-message.js";
 
 /** Why a client is gone: it (or we) ended in order, it was lost, or another server has it now. */
@@ -26,6 +26,15 @@ export interface ClientIdentity {
 	readonly request: ConnectionRequest;
 	readonly transport: TransportName | "Link";
 	readonly protocolName: string;
+	/** What {@link ClientConnection.items} begins with. @defaultValue nothing */
+	readonly items?: ReadonlyMap<string, unknown> | undefined;
+	/** See {@link ClientConnection.recovered}. @defaultValue false */
+	readonly recovered?: boolean | undefined;
+	/**
+	 * Begins the ids of calls to this client, so that whoever passes its answers on finds the way without a table; unique
+	 * among all that may call it. @defaultValue ""
+	 */
+	readonly idPrefix?: string | undefined;
 }
 
 /** What a client connection needs of its hub. */
@@ -53,6 +62,12 @@ export interface ClientHost {
 	refused(client: ClientConnection, cause: unknown, isLate: boolean): CloseMessage;
 }
 
+/** Somebody behind us who asks a client. */
+interface Asker {
+	readonly prefix: string;
+	take(message: CompletionMessage): void;
+}
+
 interface Waiting {
 	readonly message: InvocationMessage;
 	started(): void;
@@ -75,6 +90,13 @@ export class ClientConnection {
 	/** The hub protocol that the client speaks: `json`, `messagepack`, `dotnetify-link`. */
 	readonly protocolName: string;
 	readonly wire: ClientWire;
+	/**
+	 * The proxy that holds this client has opened it anew at this server, because the one that had it went away: its
+	 * groups and streams are to be made again, and what was retained is about to be called again.
+	 */
+	readonly recovered: boolean;
+	/** Begins the ids of calls to this client. */
+	readonly idPrefix: string;
 	readonly #host: ClientHost;
 	// A hub holds many idle clients: what most never need is made on first use, and let go when it has served.
 	#items: Map<string, unknown> | undefined;
@@ -82,6 +104,8 @@ export class ClientConnection {
 	#abort: AbortController | undefined;
 	#waiting: Fifo<Waiting> | undefined;
 	#streams: ClientStreams | undefined;
+	/** Those who asked this client through us. */
+	#askers: readonly Asker[] | undefined;
 	/** Resolved when messages that came early may go on: the client is open, or gone. */
 	#opened: Deferred<void> | undefined = deferred();
 	/** Resolved when the connected listeners have settled. */
@@ -101,6 +125,9 @@ export class ClientConnection {
 		this.transport = identity.transport;
 		this.protocolName = identity.protocolName;
 		this.wire = wire;
+		this.recovered = identity.recovered ?? false;
+		this.idPrefix = identity.idPrefix ?? "";
+		if (identity.items) this.#items = new Map(identity.items);
 		this.#host = host;
 	}
 
@@ -197,7 +224,7 @@ export class ClientConnection {
 				this.#streams?.cancel(message.invocationId);
 				return undefined;
 			case MessageType.Completion:
-				if (!this.#streams?.completed(message)) this.#host.completed(this, message);
+				this.#answered(message);
 				return undefined;
 			case MessageType.Close:
 				this.#closedByPeer(message);
@@ -215,6 +242,29 @@ export class ClientConnection {
 	/** Sends a message that may go to others as well. */
 	sendPrepared(message: PreparedMessage): void {
 		if (this.#state !== "ended") this.wire.send(message);
+	}
+
+	/**
+	 * Gives answers of this client to somebody who asked it through us: Completions whose id begins with `prefix` go to
+	 * `take`, and nowhere else. Returns what ends it.
+	 */
+	relayAnswers(prefix: string, take: (message: CompletionMessage) => void): () => void {
+		const asker = { prefix, take };
+		this.#askers = [...(this.#askers ?? []), asker];
+		return () => {
+			const left = this.#askers?.filter((other) => other !== asker);
+			this.#askers = left?.length ? left : undefined;
+		};
+	}
+
+	/** Has a call made again where this server forgets its client, see {@link ClientWire.retain}. */
+	retain(key: string, call: RetainedCall): void {
+		if (this.#state !== "ended") this.wire.retain?.(key, call);
+	}
+
+	/** Such a call is not to be made again. */
+	forget(key: string): void {
+		if (this.#state !== "ended") this.wire.forget?.(key);
 	}
 
 	/** Ends this connection in order; its client is told not to come back by itself. */
@@ -315,6 +365,13 @@ export class ClientConnection {
 	#dropWaiting(): void {
 		for (const waiting of this.#waiting ?? []) waiting.started();
 		this.#waiting = undefined;
+	}
+
+	#answered(message: CompletionMessage): void {
+		if (this.#streams?.completed(message)) return;
+		const asker = this.#askers?.find(({ prefix }) => message.invocationId.startsWith(prefix));
+		if (asker) asker.take(message);
+		else this.#host.completed(this, message);
 	}
 
 	#closedByPeer(message: CloseMessage): void {

@@ -1,7 +1,13 @@
-import type { CloseMessage } from "../../protocols/index.js";
+import type { Arguments, CloseMessage } from "../../protocols/index.js";
 import type { ClientConnection } from "./client-connection.js";
 import type { PreparedMessage } from "./prepared-message.js";
 import type { Selection } from "./selection.js";
+
+/** A call that brings something of a client back where its server has forgotten it. */
+export interface RetainedCall {
+	readonly target: string;
+	readonly arguments: Arguments;
+}
 
 /** Where a client's messages go: a socket's channel, or a link that leads to the proxy that holds the client. */
 export interface ClientWire {
@@ -16,6 +22,14 @@ export interface ClientWire {
 	writable?(): Promise<void> | undefined;
 	/** Sends a Close message and ends the client's connection in order. Further sends are dropped. */
 	close(message: CloseMessage): void;
+	/**
+	 * Remembers a call beyond the life of this process: whoever holds the client makes it again, in the name of its
+	 * client, at the server that takes this one's place. A newer call with the same key takes the place of the former, in
+	 * the order too. The arguments are to be read before it returns. Absent: nothing outlives us (a direct client).
+	 */
+	retain?(key: string, call: RetainedCall): void;
+	/** The call is not to be made again. A key that is not there is passed over. */
+	forget?(key: string): void;
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { HubMessage, HubProtocol } from "../../protocols/index.js";
+import type { HubMessage, HubProtocol, MessageType } from "../../protocols/index.js";
 
 /**
  * How a message may be treated on its way. `state` is the newest value of something named by `key`: a newer one with
@@ -8,17 +8,68 @@ export type Delivery = { readonly kind: "event" } | { readonly kind: "state"; re
 
 const EVENT: Delivery = { kind: "event" };
 
+/** A message as one hub protocol writes it. */
+export interface Encoding {
+	/** The protocol's name: `json`, `messagepack`. */
+	readonly protocolName: string;
+	/** With framing; kept, not copied: do not change them. */
+	readonly bytes: Buffer;
+}
+
+/** What is known of a message that was written elsewhere, beside its bytes. */
+export interface Unread {
+	readonly type: MessageType;
+	/** Reads the message; called once at most, where somebody looks into it or another protocol has to write it. */
+	decode(): HubMessage;
+}
+
+/** A message that was written elsewhere, by one protocol. */
+export interface WrittenMessage extends Unread, Encoding {}
+
+/** A message that was written elsewhere, by several protocols. */
+export interface EncodedMessage extends Unread {
+	/** As each protocol writes it; none is fine. */
+	readonly encodings: readonly Encoding[];
+}
+
 /** A message on its way to one or many clients, encoded once per protocol: the same bytes go to every socket. */
 export class PreparedMessage {
-	readonly message: HubMessage;
 	readonly delivery: Delivery;
+	#source: HubMessage | Unread;
 	/** Most messages are written for one protocol only. */
 	#first: Encoded | undefined;
 	#others: Map<string, Encoded> | undefined;
 
-	constructor(message: HubMessage, delivery: Delivery = EVENT) {
-		this.message = message;
+	constructor(message: HubMessage | Unread, delivery: Delivery = EVENT) {
+		this.#source = message;
 		this.delivery = delivery;
+	}
+
+	/** A message that exists as the bytes of one protocol: its clients get them as they are, others what they decode to. */
+	static written(message: WrittenMessage, delivery?: Delivery): PreparedMessage {
+		const prepared = new PreparedMessage(message, delivery);
+		prepared.#first = found(message);
+		return prepared;
+	}
+
+	/** A message that exists as the bytes of several protocols; see {@link written}. */
+	static encodings(message: EncodedMessage, delivery?: Delivery): PreparedMessage {
+		const prepared = new PreparedMessage(message, delivery);
+		const [first, ...others] = message.encodings;
+		if (first) prepared.#first = found(first);
+		if (others.length > 0) prepared.#others = new Map(others.map((one) => [one.protocolName, found(one)]));
+		return prepared;
+	}
+
+	/** The type of the message, without reading it. */
+	get type(): MessageType {
+		return this.#source.type;
+	}
+
+	/** The message; one that was written elsewhere is read for it. @throws what its `decode` throws */
+	get message(): HubMessage {
+		if ("decode" in this.#source) this.#source = this.#source.decode();
+		return this.#source;
 	}
 
 	/**
@@ -32,29 +83,33 @@ export class PreparedMessage {
 	}
 
 	#encodedFor(protocol: HubProtocol): Encoded {
-		this.#first ??= encode(protocol, this.message);
-		if (this.#first.protocol === protocol.name) return this.#first;
+		this.#first ??= this.#encode(protocol);
+		if (this.#first.protocolName === protocol.name) return this.#first;
 		this.#others ??= new Map();
 		let encoded = this.#others.get(protocol.name);
 		if (!encoded) {
-			encoded = encode(protocol, this.message);
+			encoded = this.#encode(protocol);
 			this.#others.set(protocol.name, encoded);
 		}
 		return encoded;
+	}
+
+	#encode(protocol: HubProtocol): Encoded {
+		try {
+			return { protocolName: protocol.name, bytes: protocol.write(this.message), thrown: undefined };
+		} catch (thrown) {
+			return { protocolName: protocol.name, bytes: undefined, thrown };
+		}
 	}
 }
 
 /** Bytes, or why there are none: a value that cannot be written is not tried again for each of many clients. */
 interface Encoded {
-	readonly protocol: string;
+	readonly protocolName: string;
 	readonly bytes: Buffer | undefined;
 	readonly thrown: unknown;
 }
 
-function encode(protocol: HubProtocol, message: HubMessage): Encoded {
-	try {
-		return { protocol: protocol.name, bytes: protocol.write(message), thrown: undefined };
-	} catch (thrown) {
-		return { protocol: protocol.name, bytes: undefined, thrown };
-	}
+function found({ protocolName, bytes }: Encoding): Encoded {
+	return { protocolName, bytes, thrown: undefined };
 }

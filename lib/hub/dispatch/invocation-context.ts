@@ -4,8 +4,10 @@ import type { User } from "../../transports/index.js";
 import { CallerClients } from "../clients/caller-clients.js";
 import type { ClientConnection } from "../clients/client-connection.js";
 import type { ClientMethods, Groups } from "../clients/client-proxy.js";
+import type { PreparedMessage } from "../clients/prepared-message.js";
 import type { Hub } from "../hub.js";
 import type { Download } from "../streams/download.js";
+import type { UploadRelay } from "../streams/upload.js";
 
 /** What a view-model message is about: the whole id, and the root that routing goes by. */
 export interface Route {
@@ -13,11 +15,24 @@ export interface Route {
 	readonly root: string;
 }
 
-/** Ends an invocation whose answer comes after its middleware has returned. The first call counts. */
+/**
+ * Ends a call whose answer comes after its middleware has returned. The first of `complete`, `fail` and `relay` counts;
+ * what comes later is dropped, and so is everything once the client is gone or has cancelled its stream.
+ */
 export interface Completer {
 	complete(result?: unknown): void;
 	/** Fails the invocation; `text` is shown to the client as it is. */
 	fail(text: string): void;
+	/**
+	 * The answer was written elsewhere: exactly `completion` (with the call's own id) goes to the client. For those who
+	 * observe, `failure` says that it is an error; a stream has then failed, else it is completed.
+	 */
+	relay(completion: PreparedMessage, failure?: "Error"): void;
+	/**
+	 * One item of the stream that answers, written elsewhere: goes to the client as it is. Nothing holds it back: ask
+	 * the client's `wire.writable()` before. Dropped where no stream was asked for, and once it is over.
+	 */
+	relayItem(item: PreparedMessage): void;
 }
 
 /** What connected and disconnected listeners get, and the base of every invocation's context. */
@@ -84,11 +99,12 @@ export interface Call {
 	readonly target: string;
 	readonly arguments: Arguments;
 	readonly invocationId: string | undefined;
-	readonly route: Route | undefined;
 	/** Where the call is a StreamInvocation: the stream that answers it. */
 	readonly stream?: Download | undefined;
 	/** Ids of the streams that the client sends with it. */
 	readonly streamIds?: readonly string[] | undefined;
+	/** Hands these streams over, where the call has any. */
+	readonly relayUploads?: ((ctx: InvocationContext, relay: UploadRelay) => void) | undefined;
 }
 
 /** One call of a client on its way through the middleware list to a hub method. */
@@ -99,8 +115,6 @@ export class InvocationContext<Client extends object = ClientMethods> extends Co
 	readonly arguments: Arguments;
 	/** Absent where the client wants no answer. */
 	readonly invocationId: string | undefined;
-	/** What the call is about, by the hub's `route` option. */
-	readonly route: Route | undefined;
 	/** Ids of the streams that the client sends with this call. */
 	readonly streamIds: readonly string[] | undefined;
 	/**
@@ -109,7 +123,8 @@ export class InvocationContext<Client extends object = ClientMethods> extends Co
 	 */
 	result: unknown = undefined;
 	readonly #answer: (completion: DeferredAnswer) => void;
-	readonly #stream: Download | undefined;
+	readonly #call: Call;
+	#route: Route | null | undefined;
 	#hasSlot: boolean;
 	#isDeferred = false;
 	#isAnswered = false;
@@ -124,21 +139,20 @@ export class InvocationContext<Client extends object = ClientMethods> extends Co
 		this.target = call.target;
 		this.arguments = call.arguments;
 		this.invocationId = call.invocationId;
-		this.route = call.route;
 		this.streamIds = call.streamIds;
-		this.#stream = call.stream;
+		this.#call = call;
 		this.#hasSlot = call.stream === undefined && call.streamIds === undefined;
 		this.#answer = answer;
 	}
 
 	/** Whether the client wants a stream as the answer. */
 	get isStream(): boolean {
-		return this.#stream !== undefined;
+		return this.#call.stream !== undefined;
 	}
 
 	/** Aborted when the client is gone, and in a call for a stream as soon as that is over. */
 	override get signal(): AbortSignal {
-		return this.#stream?.signal ?? super.signal;
+		return this.#call.stream?.signal ?? super.signal;
 	}
 
 	/** Whether the call still keeps others of its client from running. @internal */
@@ -159,6 +173,12 @@ export class InvocationContext<Client extends object = ClientMethods> extends Co
 		return this.arguments.values;
 	}
 
+	/** What the call is about, by the hub's `route` option, which is asked once, and only where somebody wants to know. */
+	get route(): Route | undefined {
+		if (this.#route === undefined) this.#route = this.hub.options.route?.(this.target, this.arguments) ?? null;
+		return this.#route ?? undefined;
+	}
+
 	get vmId(): string | undefined {
 		return this.route?.vmId;
 	}
@@ -174,10 +194,31 @@ export class InvocationContext<Client extends object = ClientMethods> extends Co
 	 */
 	deferCompletion(): Completer {
 		this.#isDeferred = true;
-		return {
-			complete: (result) => this.answer({ result }),
-			fail: (error) => this.answer({ error }),
-		};
+		return new DeferredCall(this as unknown as InvocationContext);
+	}
+
+	/**
+	 * Takes the streams that the client sends with this call, for a middleware that passes the call on: `relay` gets what
+	 * has come already and then all that comes, each stream in its order. The id of a stream is free again when its end was
+	 * handed over, when the call is answered (where it is to be), or when the client is gone; what comes later is dropped.
+	 * What `relay` throws, or rejects with, fails the call. Does nothing where the client sends no streams.
+	 * @throws TrunklineError ERR_MIDDLEWARE where they were taken before; an error whose text the client gets where it has
+	 * more streams than it may, or uses an id twice
+	 */
+	relayUploads(relay: UploadRelay): void {
+		this.#call.relayUploads?.(this as unknown as InvocationContext, relay);
+	}
+
+	/** Sends an item of the stream that answers. @internal */
+	relayItem(item: PreparedMessage): void {
+		const { stream } = this.#call;
+		if (!stream || stream.isOver) return;
+		try {
+			this.connection.sendPrepared(item);
+			stream.relayed();
+		} catch (thrown) {
+			stream.fail(thrown);
+		}
 	}
 
 	/**
@@ -194,5 +235,30 @@ export class InvocationContext<Client extends object = ClientMethods> extends Co
 
 /** How a deferred invocation ended. */
 export type DeferredAnswer =
-	| { readonly result: unknown; readonly error?: undefined }
-	| { readonly error: string };
+	| { readonly result: unknown; readonly error?: undefined; readonly relayed?: undefined }
+	| { readonly error: string; readonly relayed?: undefined }
+	| { readonly relayed: PreparedMessage; readonly error?: undefined; readonly failure: "Error" | undefined };
+
+class DeferredCall implements Completer {
+	readonly #ctx: InvocationContext;
+
+	constructor(ctx: InvocationContext) {
+		this.#ctx = ctx;
+	}
+
+	complete(result?: unknown): void {
+		this.#ctx.answer({ result });
+	}
+
+	fail(error: string): void {
+		this.#ctx.answer({ error });
+	}
+
+	relay(relayed: PreparedMessage, failure?: "Error"): void {
+		this.#ctx.answer({ relayed, failure });
+	}
+
+	relayItem(item: PreparedMessage): void {
+		this.#ctx.relayItem(item);
+	}
+}

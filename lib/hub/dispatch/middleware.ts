@@ -13,10 +13,22 @@ export type Layer<Ctx> = (ctx: Ctx, next: () => Promise<void>) => unknown;
  */
 export type Middleware<Client extends object = ClientMethods> = Layer<InvocationContext<Client>>;
 
+/** A layer that tells at once whether it takes a call, see {@link HubExtension.take}. */
+export type Taker = NonNullable<HubExtension["take"]>;
+
 /** Something that needs more of a hub than a place in the middleware list (`useForwarding`, `acceptLinks`). */
 export interface HubExtension {
 	/** Called once by `hub.use`; a returned middleware takes its place in the list. */
 	install(hub: Hub): Middleware | undefined;
+	/**
+	 * A place in the middleware list that never waits where it need not, in front of what {@link install} returned. True:
+	 * the call is taken, and answered as by a middleware that did not call `next`; false: it goes on down the list; a
+	 * promise: taken, and its client's next call is held until it resolves. Throwing, or rejecting, fails the call.
+	 * The arguments of a method that this hub has itself are not checked yet, unless it has streams or an `authorize`.
+	 */
+	take?(ctx: InvocationContext): Promise<void> | boolean;
+	/** It passes messages on as they came: clients' protocols read no more of them than they must, by `peek`. */
+	readonly wantsBytes?: boolean | undefined;
 	/** Called with each path that the hub gets, also those that it had before `use`. */
 	mounted?(path: string): void;
 	/** The largest WebSocket frame that it takes, in bytes; the hub's paths take no smaller ones. */

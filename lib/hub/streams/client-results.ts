@@ -33,8 +33,8 @@ interface Pending {
 }
 
 /**
- * The calls of this hub that clients have not answered yet. Ids are `s1`, `s2`, … of the hub, so that an answer that
- * comes from another connection shows.
+ * The calls of this hub that clients have not answered yet. Ids are `s1`, `s2`, … of the hub behind the client's
+ * `idPrefix`, so that an answer that comes from another connection shows.
  */
 export class ClientResults {
 	readonly #settings: ClientResultSettings;
@@ -85,7 +85,7 @@ export class ClientResults {
 		options.signal?.throwIfAborted();
 		if (client.isEnded) throw goneWhileAsked(client.connectionId);
 		const ids = this.#idsOf(client);
-		const id = `s${++this.#lastId}`;
+		const id = `${client.idPrefix}s${++this.#lastId}`;
 		try {
 			return await new Promise<unknown>((resolve, reject) => {
 				const pending = { client, settle: settler(resolve, reject) };

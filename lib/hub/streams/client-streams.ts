@@ -1,7 +1,7 @@
-import { HubException, TrunklineError } from "../../errors/index.js";
+import { TrunklineError } from "../../errors/index.js";
 import type { CompletionMessage, StreamItemMessage } from "../../protocols/index.js";
 import { Download } from "./download.js";
-import { Upload } from "./upload.js";
+import { Upload, type UploadRelay } from "./upload.js";
 
 /** Bounds of one client's streams. */
 export interface StreamLimits {
@@ -42,32 +42,48 @@ export class ClientStreams {
 		const refusal = this.#refusalOf(streamIds.length);
 		if (refusal !== undefined) return refusal;
 		return streamIds.map((id) => {
-			const upload = new Upload(this.#limits.streamBufferCapacity);
+			const upload = new Upload(this.#limits.streamBufferCapacity, id);
 			this.#uploads.set(id, upload);
 			return upload;
 		});
 	}
 
-	/** The call that read these uploads has ended: what else comes of them is dropped. */
-	closeUploads(streamIds: readonly string[]): void {
-		for (const id of streamIds) {
-			this.#uploads.get(id)?.leave();
-			this.#uploads.delete(id);
+	/** Hands what came of these uploads, and what comes, to `relay`, which never throws. Ids are free when their end was. */
+	relayUploads(uploads: readonly Upload[], relay: UploadRelay): void {
+		for (const upload of uploads) {
+			upload.relay({
+				item: (message) => relay.item(message),
+				completed: (message) => {
+					this.#forget(upload);
+					relay.completed(message);
+				},
+			});
 		}
 	}
 
+	/** The call that read these uploads has ended: what else comes of them is dropped. */
+	closeUploads(uploads: readonly Upload[]): void {
+		for (const upload of uploads) {
+			upload.leave();
+			this.#forget(upload);
+		}
+	}
+
+	/** The id may be another upload's by now. */
+	#forget(upload: Upload): void {
+		if (this.#uploads.get(upload.streamId) === upload) this.#uploads.delete(upload.streamId);
+	}
+
 	/** Takes an item of an upload; a returned promise asks for back-pressure. Unknown ids are passed over. */
-	item({ invocationId, item }: StreamItemMessage): Promise<void> | undefined {
-		return this.#uploads.get(invocationId)?.push(item);
+	item(message: StreamItemMessage): Promise<void> | undefined {
+		return this.#uploads.get(message.invocationId)?.push(message);
 	}
 
 	/** Takes the end of an upload; false where there is no such upload. */
-	completed({ invocationId, error }: CompletionMessage): boolean {
-		const upload = this.#uploads.get(invocationId);
-		if (!upload) return false;
-		if (error === undefined) upload.complete();
-		else upload.fail(new HubException(error));
-		return true;
+	completed(message: CompletionMessage): boolean {
+		const upload = this.#uploads.get(message.invocationId);
+		upload?.complete(message);
+		return upload !== undefined;
 	}
 
 	/** The client wants no more of a stream. */

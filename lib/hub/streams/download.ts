@@ -100,8 +100,13 @@ export class Download {
 		this.#release();
 	}
 
-	/** The client wants no more, or is gone. */
-	stop(end: "cancelled" | "lost"): void {
+	/** An item was sent for it by somebody else. */
+	relayed(): void {
+		this.#items++;
+	}
+
+	/** The client wants no more, is gone, or has its answer from somebody else. */
+	stop(end: DownloadEnd): void {
 		if (this.isOver) return;
 		this.#finish(end);
 		this.#release();

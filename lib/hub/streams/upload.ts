@@ -1,21 +1,39 @@
 import { type Deferred, deferred, Fifo } from "../../base/index.js";
+import { HubException } from "../../errors/index.js";
+import type { CompletionMessage, StreamItemMessage } from "../../protocols/index.js";
+
+/** Takes what a client sends beside the arguments of a call: its uploads. See `ctx.relayUploads`. */
+export interface UploadRelay {
+	/** An item; a returned promise asks that no more of its stream comes before it resolves, and holds the client's reading. */
+	item(message: StreamItemMessage): Promise<void> | undefined;
+	/** The end of one stream, behind its items: completed, or failed where it carries an error. */
+	completed(message: CompletionMessage): void;
+}
 
 /**
  * A stream that a client sends to a method: what the method's parameter is. Life: open → completed | failed (the
  * method's loop throws) | left (the method has ended, or left its loop: later items are dropped).
  *
- * Items wait up to `capacity`; the one that does not fit any more holds back the reading of its client.
+ * Items wait up to `capacity`; the one that does not fit any more holds back the reading of its client. A middleware may
+ * take its place as the reader (relayed), by {@link relay}: a method then finds it empty.
  */
 export class Upload implements AsyncIterableIterator<unknown> {
 	readonly #capacity: number;
-	readonly #items = new Fifo<unknown>();
+	readonly streamId: string;
+	readonly #items = new Fifo<StreamItemMessage>();
 	/** Those who wait for an item: one, unless a method calls `next` without waiting for the last one. */
 	readonly #takers = new Fifo<Deferred<IteratorResult<unknown>>>();
 	#room: Deferred<void> | undefined;
 	#end: { readonly error?: unknown } | undefined;
+	/** What the client said at its end. */
+	#completion: CompletionMessage | undefined;
+	#relay: UploadRelay | undefined;
+	/** What came before the relay is still handed to it: what comes now waits behind. */
+	#isCatchingUp = false;
 
-	constructor(capacity: number) {
+	constructor(capacity: number, streamId = "") {
 		this.#capacity = capacity;
+		this.streamId = streamId;
 	}
 
 	/** Whether no item is taken any more. */
@@ -24,40 +42,80 @@ export class Upload implements AsyncIterableIterator<unknown> {
 	}
 
 	/** Takes an item; a returned promise asks that no more be sent before it resolves. */
-	push(item: unknown): Promise<void> | undefined {
+	push(message: StreamItemMessage): Promise<void> | undefined {
 		if (this.#end) return undefined;
+		if (this.#relay && !this.#isCatchingUp) return this.#waitFor(this.#relay.item(message));
 		const taker = this.#takers.shift();
 		if (taker) {
-			taker.resolve({ done: false, value: item });
+			taker.resolve({ done: false, value: message.item });
 			return undefined;
 		}
-		this.#items.push(item);
+		this.#items.push(message);
 		if (this.#items.length <= this.#capacity) return undefined;
 		this.#room ??= deferred();
 		return this.#room.promise;
 	}
 
-	/** The client has sent all of it. What waits is still read. */
-	complete(): void {
-		this.#finish({});
+	/** The client has sent all of it, or gave up: its error is thrown into the method's loop. What waits is still read. */
+	complete(message: CompletionMessage): void {
+		if (this.#end) return;
+		this.#completion = message;
+		this.#finish(message.error === undefined ? {} : { error: new HubException(message.error) });
+		if (!this.#isCatchingUp) this.#handOverEnd();
 	}
 
-	/** The client gave up, or is gone: thrown into the method's loop, behind the items that came before. */
+	/** The client is gone: thrown into the method's loop, behind the items that came before; a relay hears no more. */
 	fail(error: unknown): void {
-		this.#finish({ error });
+		if (this.#relay) this.leave();
+		else this.#finish({ error });
+	}
+
+	/** Hands what waits to `relay`, and from then on what comes. It must neither throw nor reject. */
+	relay(relay: UploadRelay): void {
+		if (this.#end && !this.#completion) return;
+		this.#relay = relay;
+		this.#isCatchingUp = true;
+		void this.#catchUp(relay);
+	}
+
+	async #catchUp(relay: UploadRelay): Promise<void> {
+		for (let next = this.#items.shift(); next; next = this.#items.shift()) {
+			if (this.#items.length <= this.#capacity) this.#freeRoom();
+			const wait = relay.item(next);
+			if (wait) await wait;
+		}
+		this.#isCatchingUp = false;
+		this.#handOverEnd();
+	}
+
+	/** Until the relay takes more, or the call has ended. */
+	#waitFor(relayed: Promise<void> | undefined): Promise<void> | undefined {
+		if (!relayed) return undefined;
+		this.#room ??= deferred();
+		void relayed.then(() => this.#freeRoom());
+		return this.#room.promise;
+	}
+
+	#handOverEnd(): void {
+		const completion = this.#completion;
+		if (!this.#relay || !completion) return;
+		this.#completion = undefined;
+		this.#relay.completed(completion);
 	}
 
 	/** The method wants no more: what waits is dropped. */
 	leave(): void {
 		this.#items.clear();
+		this.#completion = undefined;
 		this.#finish({});
 		this.#end = {};
 		this.#freeRoom();
 	}
 
 	async next(): Promise<IteratorResult<unknown>> {
+		if (this.#relay) return { done: true, value: undefined };
 		if (this.#items.length > 0) {
-			const value = this.#items.shift();
+			const value = this.#items.shift()?.item;
 			if (this.#items.length <= this.#capacity) this.#freeRoom();
 			return { done: false, value };
 		}

@@ -140,6 +140,10 @@ export abstract class CarrierConnection implements Connection {
 		this.#listener = listener;
 	}
 
+	release(): void {
+		this.#listener = undefined;
+	}
+
 	enableReconnect(): void {}
 
 	pause(): void {

@@ -1,12 +1,9 @@
 import assert from "node:assert/strict";
 import { type Deferred, ManualClock } from "../../../lib/base/index.js";
 import { TrunklineError } from "../../../lib/errors/index.js";
+import type { ChannelHandler, ChannelHost } from "../../../lib/hub/channel/channel-host.js";
 import { Heartbeat } from "../../../lib/hub/channel/heartbeat.js";
-import {
-	type ChannelHandler,
-	type ChannelHost,
-	MessageChannel,
-} from "../../../lib/hub/channel/message-channel.js";
+import { MessageChannel } from "../../../lib/hub/channel/message-channel.js";
 import type { DisconnectReason } from "../../../lib/hub/index.js";
 import {
 	type HubMessage,
@@ -37,6 +34,7 @@ export class Fixture {
 	readonly messages: HubMessage[] = [];
 	readonly reasons: DisconnectReason[] = [];
 	closedChannels = 0;
+	detachedChannels = 0;
 	/** Set to ask for back-pressure at the next message. */
 	hold: Deferred<void> | undefined;
 	handler: ChannelHandler = {
@@ -68,6 +66,8 @@ export class Fixture {
 				[jsonProtocol, messagePackProtocol].find((known) => known.name === name.toLowerCase()),
 			shaken: () => this.handler,
 			closed: () => void this.closedChannels++,
+			detached: () => void this.detachedChannels++,
+			wantsBytes: false,
 			...options,
 		};
 		this.channel = new MessageChannel(connection, host);

@@ -1,0 +1,116 @@
+import { TrunklineError } from "../../errors/index.js";
+import { MessageType } from "../../protocols/index.js";
+import { PreparedMessage } from "../clients/prepared-message.js";
+import { Download, isStreamSource } from "../streams/download.js";
+import type { UploadRelay } from "../streams/upload.js";
+import type { Answers } from "./answers.js";
+import { type Called, Refused } from "./called.js";
+import type { InvocationContext } from "./invocation-context.js";
+
+/**
+ * Makes a place for the streams of a call: those messages may follow in the same frame. A text refuses it. Uploads to a
+ * method that is not declared wait for a middleware that takes them, where there is any: where they cannot, only that one
+ * is told.
+ */
+export function openStreams(called: Called, hasMiddleware: boolean): string | undefined {
+	const { client, bound } = called;
+	if (!bound) {
+		const refusal = openDownload(called);
+		if (refusal === undefined && hasMiddleware) called.uploadRefusal = openUploads(called);
+		return refusal;
+	}
+	const refusal = openUploads(called, bound.streams) ?? openDownload(called);
+	if (refusal !== undefined && called.uploads) client.streams.closeUploads(called.uploads);
+	return refusal;
+}
+
+/** Opens the uploads where they are as many as expected; a text says why they cannot be. */
+function openUploads(called: Called, expected?: number): string | undefined {
+	const { client, message } = called;
+	const { streamIds = [] } = message;
+	if (streamIds.length === 0 || (expected ?? streamIds.length) !== streamIds.length) return undefined;
+	const uploads = client.streams.openUploads(streamIds);
+	if (typeof uploads === "string") return uploads;
+	called.uploads = uploads;
+	return undefined;
+}
+
+/** Gives the uploads of a call to a middleware. @throws as `InvocationContext.relayUploads` says */
+export function relayUploads(called: Called, relay: UploadRelay, fail: (thrown: unknown) => void): void {
+	const { client, uploads, uploadRefusal } = called;
+	if (uploadRefusal !== undefined) throw new Refused(uploadRefusal);
+	if (called.isRelayed) {
+		throw new TrunklineError("ERR_MIDDLEWARE", "The uploads of a call were taken already; take them once.");
+	}
+	if (!uploads) return;
+	called.isRelayed = true;
+	const failed = (thrown: unknown): void => {
+		client.streams.closeUploads(uploads);
+		fail(thrown);
+	};
+	client.streams.relayUploads(uploads, guarded(relay, failed));
+}
+
+/** A relay that neither throws nor rejects. */
+function guarded(relay: UploadRelay, failed: (thrown: unknown) => void): UploadRelay {
+	return {
+		item(message) {
+			try {
+				return relay.item(message)?.catch(failed);
+			} catch (thrown) {
+				failed(thrown);
+				return undefined;
+			}
+		},
+		completed(message) {
+			try {
+				relay.completed(message);
+			} catch (thrown) {
+				failed(thrown);
+			}
+		},
+	};
+}
+
+function openDownload(called: Called): string | undefined {
+	const { client, message } = called;
+	if (message.type !== MessageType.StreamInvocation) return undefined;
+	const download = client.streams.open(message.invocationId);
+	if (!(download instanceof Download)) return download;
+	called.download = download;
+	return undefined;
+}
+
+/** How a call reaches its method. */
+type Pass = (called: Called) => Promise<InvocationContext>;
+
+/** Takes a StreamInvocation as far as its first item; `answers` tells how it ends. Never rejects. */
+export async function startStream(called: Called, pass: Pass, answers: Answers): Promise<void> {
+	const { download } = called;
+	if (!download) return;
+	void answers.streamEnd(called, download);
+	try {
+		const ctx = await pass(called);
+		if (ctx.isDeferred) return;
+		if (!isStreamSource(ctx.result)) throw missingStream(called.target);
+		void download.run(ctx.result, sinkOf(called));
+	} catch (thrown) {
+		download.fail(thrown);
+	}
+}
+
+function sinkOf({ client, invocationId = "" }: Called): Parameters<Download["run"]>[1] {
+	const { wire } = client;
+	return {
+		writable: () => wire.writable?.(),
+		item: (item) =>
+			client.sendPrepared(new PreparedMessage({ type: MessageType.StreamItem, invocationId, item })),
+	};
+}
+
+function missingStream(target: string): TrunklineError {
+	return new TrunklineError(
+		"ERR_STREAM",
+		`Method "${target}" is declared as a stream but answered with something that has no items.`,
+	);
+}
