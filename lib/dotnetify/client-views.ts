@@ -1,10 +1,10 @@
 import { HubException } from "../errors/index.js";
-import type { ClientConnection, Selection } from "../hub/index.js";
+import type { ClientConnection, RetainedCall, Selection } from "../hub/index.js";
 import { excerpt, isWithin, parseVmId, type VmIdSegment } from "../protocols/index.js";
 import { ClientFacts, type Fields, NOTHING } from "./client.js";
 import { Instance, type ViewModelHost } from "./instance.js";
-import { readRequest, withoutHeaders } from "./request-data.js";
-import type { SharedView, SharedViews } from "./shared-views.js";
+import { RetainedRequests, readRequest, withoutHeaders } from "./request-data.js";
+import type { SharedView, ViewModelRegistry } from "./shared-views.js";
 import { jsonText } from "./state/data.js";
 import {
 	construct,
@@ -12,6 +12,7 @@ import {
 	isMulticastClass,
 	isViewModelClass,
 	MulticastViewModel,
+	mayUse,
 	type ViewModel,
 	type ViewModelClass,
 	type ViewModelOwner,
@@ -27,13 +28,6 @@ import {
 
 /** View models of one client that are looked at for changes in a turn of the event loop before the rest waits for its end. */
 const LOOKS_PER_TURN = 100;
-
-/** What the view models of one client need of those of the whole hub. */
-export interface ViewModelRegistry {
-	readonly host: ViewModelHost;
-	readonly shared: SharedViews;
-	source(type: string, namespace: string | undefined): ViewModelSource | undefined;
-}
 
 /** A view model that a client holds. */
 interface HeldView {
@@ -55,6 +49,7 @@ export class ClientViews implements ViewModelOwner {
 	readonly #host: ViewModelHost;
 	readonly #selection: Selection;
 	readonly #views = new Map<string, HeldView>();
+	readonly #retained: RetainedRequests;
 	#tail: Promise<unknown> = Promise.resolve();
 	#isClosed = false;
 	/** View models that were looked at for changes in this turn of the loop. */
@@ -68,19 +63,23 @@ export class ClientViews implements ViewModelOwner {
 		this.#all = all;
 		this.#host = all.host;
 		this.#selection = { kind: "client", connectionId: connection.connectionId };
+		this.#retained = new RetainedRequests(connection);
 	}
 
 	/** Answers a request with the full state of the view model, which is made if it is not there. Never rejects. */
-	request(vmId: string | null, read: () => unknown): Promise<void> {
+	request(vmId: string | null, read: () => unknown, call: RetainedCall): Promise<void> {
 		return this.#inTurn(vmId, async (id) => {
-			const { headers, vmArg, namespace } = readRequest(read());
+			const data = read();
+			const { headers, vmArg, namespace } = readRequest(data);
 			this.#keepHeaders(headers);
 			this.#client.vmArg = vmArg;
 			try {
 				await this.#request(id, namespace);
 			} finally {
 				this.#client.vmArg = NOTHING;
+				if (!this.#views.has(id)) this.#retained.remove(id);
 			}
+			if (this.#views.has(id)) this.#retained.add(id, call, data);
 			this.#checkOthers(id);
 		});
 	}
@@ -110,6 +109,7 @@ export class ClientViews implements ViewModelOwner {
 	/** Disposes a view model and all inside it. Never rejects. */
 	dispose(vmId: string | null): Promise<void> {
 		return this.#inTurn(vmId ?? "", async (id) => {
+			if (!this.#views.has(id)) this.#retained.remove(id);
 			for (const each of this.#idsWithin(id)) this.#remove(each);
 		});
 	}
@@ -158,10 +158,13 @@ export class ClientViews implements ViewModelOwner {
 	#keepHeaders(headers: Fields | undefined): void {
 		if (!headers) return;
 		const { maxHeadersLength } = this.#host.limits;
-		if (jsonText(headers).length > maxHeadersLength) {
+		const text = jsonText(headers);
+		if (text.length > maxHeadersLength) {
 			throw new LimitException(`The $headers are longer than ${maxHeadersLength} characters.`);
 		}
+		const isNew = this.#retained.size > 0 && text !== jsonText(this.#client.headers);
 		this.#client.headers = headers;
+		if (isNew) this.#retained.refresh(headers);
 	}
 
 	async #request(vmId: string, namespace: string | undefined): Promise<void> {
@@ -274,12 +277,7 @@ export class ClientViews implements ViewModelOwner {
 	}
 
 	async #authorize(viewModelClass: ViewModelClass): Promise<void> {
-		if (!(await this.#isAllowed(viewModelClass))) throw unauthorized();
-	}
-
-	#isAllowed({ authorize }: ViewModelClass): boolean | Promise<boolean> {
-		if (authorize === undefined) return true;
-		return authorize === true ? this.#client.user !== undefined : authorize(this.#client);
+		if (!(await mayUse(this.#client, viewModelClass))) throw unauthorized();
 	}
 
 	#idsWithin(vmId: string): string[] {
@@ -294,6 +292,7 @@ export class ClientViews implements ViewModelOwner {
 		const view = this.#views.get(id);
 		if (!view) return;
 		this.#views.delete(id);
+		if (view.isRequested) this.#retained.remove(id);
 		const master = this.#views.get(id.slice(0, Math.max(0, id.lastIndexOf("."))))?.instance;
 		master?.attempt("onSubViewModelDisposing", () =>
 			master.viewModel.onSubViewModelDisposing(view.instance.viewModel),
@@ -363,7 +362,7 @@ export class ClientViews implements ViewModelOwner {
 			instance.tracker.forget(changes);
 			this.#fail(instance.vmId, unauthorized());
 		};
-		const isAllowed = this.#isAllowed(instance.viewModel.constructor as ViewModelClass);
+		const isAllowed = mayUse(this.#client, instance.viewModel.constructor as ViewModelClass);
 		if (typeof isAllowed === "boolean") decide(isAllowed);
 		else isAllowed.then(decide, (thrown: unknown) => this.#fail(instance.vmId, thrown));
 	}

@@ -1,3 +1,5 @@
+import type { ClientConnection, RetainedCall } from "../hub/index.js";
+import { Arguments } from "../protocols/index.js";
 import { isRecord } from "./state/data.js";
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -37,4 +39,44 @@ export function readRequest(data: unknown): RequestData {
 
 function isNamespace(name: string): boolean {
 	return name.toLowerCase() === "namespace";
+}
+
+/**
+ * The requests of one client whose view models it shows, for the case that this server forgets it: the proxy that holds
+ * the client makes them again, in this order, with the headers that it sent last. Empty for a client that nobody holds.
+ */
+export class RetainedRequests {
+	readonly #connection: ClientConnection;
+	/** What each of them said, without headers. */
+	#requests: Map<string, { readonly target: string; readonly values: Fields }> | undefined;
+
+	constructor(connection: ClientConnection) {
+		this.#connection = connection;
+	}
+
+	get size(): number {
+		return this.#requests?.size ?? 0;
+	}
+
+	/** A request has succeeded. */
+	add(vmId: string, call: RetainedCall, data: unknown): void {
+		if (!this.#connection.isRetaining) return;
+		this.#requests ??= new Map();
+		this.#requests.set(vmId, { target: call.target, values: withoutHeaders(data).values });
+		this.#connection.retain(vmId, call);
+	}
+
+	/** The client has other headers from now on: with the former ones it might be nobody by then. */
+	refresh(headers: Fields): void {
+		for (const [vmId, { target, values }] of this.#requests ?? []) {
+			const args = Arguments.of([vmId, { ...values, $headers: headers }]);
+			this.#connection.retain(vmId, { target, arguments: args });
+		}
+	}
+
+	/** It is not to be made again, whoever has retained it. */
+	remove(vmId: string): void {
+		this.#requests?.delete(vmId);
+		this.#connection.forget(vmId);
+	}
 }

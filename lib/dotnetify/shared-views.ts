@@ -9,6 +9,7 @@ import {
 	type MulticastViewModel,
 	type ViewModelClient,
 	type ViewModelOwner,
+	type ViewModelSource,
 } from "./view-model.js";
 
 /** One multicast view model with its members. */
@@ -135,6 +136,13 @@ export interface SharedViewContext {
 	readonly groupName: string;
 	/** The last holder has left. */
 	onEmpty(): void;
+}
+
+/** What the view models of one client need of those of the whole hub. */
+export interface ViewModelRegistry {
+	readonly host: ViewModelHost;
+	readonly shared: SharedViews;
+	source(type: string, namespace: string | undefined): ViewModelSource | undefined;
 }
 
 /** All multicast view models of a hub, by id and group name. */

@@ -221,6 +221,15 @@ export interface ViewModelClass {
 	readonly authorize?: Authorization;
 }
 
+/** Whether a client may use view models of a class. */
+export function mayUse(
+	client: ViewModelClient,
+	{ authorize }: ViewModelClass,
+): boolean | Promise<boolean> {
+	if (authorize === undefined) return true;
+	return authorize === true ? client.user !== undefined : authorize(client);
+}
+
 /** Makes a view model where a class alone does not do: `(instanceId) => new Orders(database, instanceId)`. */
 export type ViewModelFactory = (instanceId: string | undefined, client: ViewModelClient) => ViewModel;
 

@@ -1,7 +1,7 @@
 import type { ClientConnection } from "../hub/index.js";
-import { ClientViews, type ViewModelRegistry } from "./client-views.js";
+import { ClientViews } from "./client-views.js";
 import type { ViewModelHost } from "./instance.js";
-import { SharedViews } from "./shared-views.js";
+import { SharedViews, type ViewModelRegistry } from "./shared-views.js";
 import type { ViewModelSource, ViewModelSources } from "./view-model.js";
 
 /** All view models of a hub: the classes that are registered, and the instances of each client. */

@@ -73,7 +73,7 @@ export type {
 	HubMethods,
 	MethodTable,
 } from "./dispatch/method-types.js";
-export type { HubExtension, Layer, Middleware } from "./dispatch/middleware.js";
+export type { HubExtension, Layer, Middleware, Taker } from "./dispatch/middleware.js";
 export { Hub, type MountOptions } from "./hub.js";
 export type { HubEvents, HubListener, UndeliverableEvent } from "./hub-events.js";
 export type {

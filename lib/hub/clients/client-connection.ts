@@ -257,6 +257,11 @@ export class ClientConnection {
 		};
 	}
 
+	/** Whether somebody holds this client who makes retained calls again. */
+	get isRetaining(): boolean {
+		return this.wire.retain !== undefined;
+	}
+
 	/** Has a call made again where this server forgets its client, see {@link ClientWire.retain}. */
 	retain(key: string, call: RetainedCall): void {
 		if (this.#state !== "ended") this.wire.retain?.(key, call);
