@@ -21,10 +21,9 @@ export class Answers {
 		// The client has cancelled it, and was told so, or is gone.
 		if (download?.isOver) return;
 		if (answer.error !== undefined) called.failure ??= "Error";
-		if (answer.relayed) called.failure ??= answer.failure;
-		called.isAnswered = true;
+		else if (answer.relayed) called.failure ??= answer.failure;
 		// Whoever took the answer of a stream over gives it here: nothing else is to be sent for it.
-		download?.stop(answer.relayed ? (answer.failure ? "failed" : "completed") : "lost");
+		download?.answered(answer.relayed ? (answer.failure ? "failed" : "completed") : "lost");
 		if (invocationId !== undefined) this.#send(called, messageOf(invocationId, answer, download));
 		if (!download) this.#ended(called, "failed");
 	}
@@ -53,7 +52,7 @@ export class Answers {
 	/** Waits for the end of a stream and tells the client of it, unless it is gone. */
 	async streamEnd(called: Called, download: Download): Promise<void> {
 		const end = await download.ended;
-		if (end !== "lost" && !called.isAnswered) this.#completeStream(called, download, end);
+		if (end !== "lost" && !download.isAnswered) this.#completeStream(called, download, end);
 		this.#ended(called, end);
 	}
 
@@ -72,7 +71,7 @@ export class Answers {
 	#ended(called: Called, end: DownloadEnd): void {
 		const { client, message, bound, startedAt, failure, download, uploads } = called;
 		const isStream = message.type === MessageType.StreamInvocation;
-		if (uploads && !isUnanswered(called)) client.streams.closeUploads(uploads);
+		if (uploads && !isUnanswered(called)) client.streams.closeUploads(uploads.opened);
 		if (!isStream) client.callEnded();
 		if (startedAt === undefined) return;
 		const { observation, clock } = this.#hub;
@@ -94,8 +93,8 @@ export class Answers {
 }
 
 /** Nobody waits for the answer of such a call: its uploads go on until they end by themselves. */
-function isUnanswered({ isRelayed, invocationId }: Called): boolean {
-	return isRelayed && invocationId === undefined;
+function isUnanswered({ uploads, invocationId }: Called): boolean {
+	return uploads?.isRelayed === true && invocationId === undefined;
 }
 
 function messageOf(

@@ -19,6 +19,15 @@ export class UnknownMethod extends HubException {
 /** A call that is refused with a text of the protocol's, before anybody sees it. */
 export class Refused extends Error {}
 
+/** The streams of a client that belong to one of its calls. */
+export interface CallUploads {
+	readonly opened: readonly Upload[];
+	/** Why there are none for a middleware that asks for them. */
+	readonly refusal: string | undefined;
+	/** They go to a middleware. */
+	isRelayed: boolean;
+}
+
 /** A call that was taken from its client: whom the answer is for, and of what. */
 export interface Called {
 	readonly client: ClientConnection;
@@ -30,14 +39,8 @@ export interface Called {
 	readonly startedAt: number | undefined;
 	/** The stream that answers; absent where one result does. */
 	download: Download | undefined;
-	/** What the client sends beside its arguments. */
-	uploads: readonly Upload[] | undefined;
-	/** Why a middleware that asks for them gets none. */
-	uploadRefusal: string | undefined;
-	/** The uploads go to a middleware. */
-	isRelayed: boolean;
-	/** The end of its stream, where it has one, is not to be told any more. */
-	isAnswered: boolean;
+	/** What the client sends beside its arguments, where it was taken. */
+	uploads: CallUploads | undefined;
 	/** Why it failed, for those who observe. */
 	failure: CallFailure | undefined;
 }

@@ -98,7 +98,12 @@ export class Dispatcher {
 					this.#complete(ctx, ctx.result);
 					return ctx.hasSlot;
 				}
-				if (taken) return this.#settle(called, ctx, taken.then(() => ctx.result));
+				if (taken)
+					return this.#settle(
+						called,
+						ctx,
+						taken.then(() => ctx.result),
+					);
 			}
 		} catch (thrown) {
 			ctx.answer({ error: this.#answers.failed(called, thrown) });
@@ -110,7 +115,9 @@ export class Dispatcher {
 	/** Takes a call on behind those. */
 	#goOn(called: Called, ctx: InvocationContext): Promise<boolean> | boolean {
 		const isLast = this.#list.length === this.#takers.length;
-		return called.bound && isLast ? this.#call(called, called.bound, ctx) : this.#run(called, ctx, this.#rest);
+		return called.bound && isLast
+			? this.#call(called, called.bound, ctx)
+			: this.#run(called, ctx, this.#rest);
 	}
 
 	/** Runs a call that sends or wants streams to its end, beside all others. */
@@ -136,9 +143,15 @@ export class Dispatcher {
 		const target = bound?.name ?? message.target;
 		const startedAt = this.#startedAt(bound, message);
 		return {
-			...{ client, target, invocationId, bound, message, startedAt },
-			...{ download: undefined, uploads: undefined, uploadRefusal: undefined, failure: undefined },
-			...{ isRelayed: false, isAnswered: false },
+			client,
+			target,
+			invocationId,
+			bound,
+			message,
+			startedAt,
+			download: undefined,
+			uploads: undefined,
+			failure: undefined,
 		};
 	}
 
@@ -213,12 +226,12 @@ export class Dispatcher {
 		ctx: InvocationContext,
 		pipeline: Composed<InvocationContext>,
 	): Promise<InvocationContext> {
-		const { bound, message, uploads = [] } = called;
+		const { bound, message, uploads } = called;
 		const args = await bound?.bind(message.arguments.values);
 		if (bound) await check(called, bound, ctx);
 		await pipeline(ctx, async () => {
 			if (!bound || !args) throw new UnknownMethod();
-			ctx.result = await bound.call(ctx as InvocationContext<never>, [...args, ...uploads]);
+			ctx.result = await bound.call(ctx as InvocationContext<never>, [...args, ...(uploads?.opened ?? [])]);
 		});
 		return ctx;
 	}

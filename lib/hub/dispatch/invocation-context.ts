@@ -175,7 +175,8 @@ export class InvocationContext<Client extends object = ClientMethods> extends Co
 
 	/** What the call is about, by the hub's `route` option, which is asked once, and only where somebody wants to know. */
 	get route(): Route | undefined {
-		if (this.#route === undefined) this.#route = this.hub.options.route?.(this.target, this.arguments) ?? null;
+		if (this.#route === undefined)
+			this.#route = this.hub.options.route?.(this.target, this.arguments) ?? null;
 		return this.#route ?? undefined;
 	}
 
@@ -194,7 +195,12 @@ export class InvocationContext<Client extends object = ClientMethods> extends Co
 	 */
 	deferCompletion(): Completer {
 		this.#isDeferred = true;
-		return new DeferredCall(this as unknown as InvocationContext);
+		return {
+			complete: (result) => this.answer({ result }),
+			fail: (error) => this.answer({ error }),
+			relay: (relayed, failure) => this.answer({ relayed, failure }),
+			relayItem: (item) => this.#relayItem(item),
+		};
 	}
 
 	/**
@@ -209,8 +215,7 @@ export class InvocationContext<Client extends object = ClientMethods> extends Co
 		this.#call.relayUploads?.(this as unknown as InvocationContext, relay);
 	}
 
-	/** Sends an item of the stream that answers. @internal */
-	relayItem(item: PreparedMessage): void {
+	#relayItem(item: PreparedMessage): void {
 		const { stream } = this.#call;
 		if (!stream || stream.isOver) return;
 		try {
@@ -238,27 +243,3 @@ export type DeferredAnswer =
 	| { readonly result: unknown; readonly error?: undefined; readonly relayed?: undefined }
 	| { readonly error: string; readonly relayed?: undefined }
 	| { readonly relayed: PreparedMessage; readonly error?: undefined; readonly failure: "Error" | undefined };
-
-class DeferredCall implements Completer {
-	readonly #ctx: InvocationContext;
-
-	constructor(ctx: InvocationContext) {
-		this.#ctx = ctx;
-	}
-
-	complete(result?: unknown): void {
-		this.#ctx.answer({ result });
-	}
-
-	fail(error: string): void {
-		this.#ctx.answer({ error });
-	}
-
-	relay(relayed: PreparedMessage, failure?: "Error"): void {
-		this.#ctx.answer({ relayed, failure });
-	}
-
-	relayItem(item: PreparedMessage): void {
-		this.#ctx.relayItem(item);
-	}
-}

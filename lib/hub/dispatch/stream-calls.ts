@@ -14,41 +14,43 @@ import type { InvocationContext } from "./invocation-context.js";
  */
 export function openStreams(called: Called, hasMiddleware: boolean): string | undefined {
 	const { client, bound } = called;
+	const { streamIds } = called.message;
 	if (!bound) {
 		const refusal = openDownload(called);
-		if (refusal === undefined && hasMiddleware) called.uploadRefusal = openUploads(called);
+		if (refusal === undefined && hasMiddleware) openUploads(called, streamIds);
 		return refusal;
 	}
-	const refusal = openUploads(called, bound.streams) ?? openDownload(called);
-	if (refusal !== undefined && called.uploads) client.streams.closeUploads(called.uploads);
+	if (bound.streams === streamIds?.length) openUploads(called, streamIds);
+	const refusal = called.uploads?.refusal ?? openDownload(called);
+	if (refusal !== undefined && called.uploads) client.streams.closeUploads(called.uploads.opened);
 	return refusal;
 }
 
-/** Opens the uploads where they are as many as expected; a text says why they cannot be. */
-function openUploads(called: Called, expected?: number): string | undefined {
-	const { client, message } = called;
-	const { streamIds = [] } = message;
-	if (streamIds.length === 0 || (expected ?? streamIds.length) !== streamIds.length) return undefined;
-	const uploads = client.streams.openUploads(streamIds);
-	if (typeof uploads === "string") return uploads;
-	called.uploads = uploads;
-	return undefined;
+function openUploads(called: Called, streamIds: readonly string[] = []): void {
+	if (streamIds.length === 0) return;
+	const opened = called.client.streams.openUploads(streamIds);
+	const isRefused = typeof opened === "string";
+	called.uploads = {
+		opened: isRefused ? [] : opened,
+		refusal: isRefused ? opened : undefined,
+		isRelayed: false,
+	};
 }
 
 /** Gives the uploads of a call to a middleware. @throws as `InvocationContext.relayUploads` says */
 export function relayUploads(called: Called, relay: UploadRelay, fail: (thrown: unknown) => void): void {
-	const { client, uploads, uploadRefusal } = called;
-	if (uploadRefusal !== undefined) throw new Refused(uploadRefusal);
-	if (called.isRelayed) {
+	const { client, uploads } = called;
+	if (!uploads) return;
+	if (uploads.refusal !== undefined) throw new Refused(uploads.refusal);
+	if (uploads.isRelayed) {
 		throw new TrunklineError("ERR_MIDDLEWARE", "The uploads of a call were taken already; take them once.");
 	}
-	if (!uploads) return;
-	called.isRelayed = true;
+	uploads.isRelayed = true;
 	const failed = (thrown: unknown): void => {
-		client.streams.closeUploads(uploads);
+		client.streams.closeUploads(uploads.opened);
 		fail(thrown);
 	};
-	client.streams.relayUploads(uploads, guarded(relay, failed));
+	client.streams.relayUploads(uploads.opened, guarded(relay, failed));
 }
 
 /** A relay that neither throws nor rejects. */

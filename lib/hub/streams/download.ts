@@ -41,6 +41,7 @@ export class Download {
 	#end: DownloadEnd | undefined;
 	#error: unknown;
 	#items = 0;
+	#isAnswered = false;
 
 	/** Resolves with how it ended, at once when it is cancelled, whatever the generator is waiting for. */
 	get ended(): Promise<DownloadEnd> {
@@ -49,6 +50,11 @@ export class Download {
 
 	get isOver(): boolean {
 		return this.#end !== undefined;
+	}
+
+	/** Whether somebody else has told the client of its end. */
+	get isAnswered(): boolean {
+		return this.#isAnswered;
 	}
 
 	/** Whether the method gave something to stream; what failed before is a failed invocation. */
@@ -105,8 +111,18 @@ export class Download {
 		this.#items++;
 	}
 
-	/** The client wants no more, is gone, or has its answer from somebody else. */
-	stop(end: DownloadEnd): void {
+	/** Its end is told by somebody else. */
+	answered(end: DownloadEnd): void {
+		this.#isAnswered = true;
+		this.#stop(end);
+	}
+
+	/** The client wants no more, or is gone. */
+	stop(end: "cancelled" | "lost"): void {
+		this.#stop(end);
+	}
+
+	#stop(end: DownloadEnd): void {
 		if (this.isOver) return;
 		this.#finish(end);
 		this.#release();

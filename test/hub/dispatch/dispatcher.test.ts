@@ -6,6 +6,7 @@ import {
 	type CreateHubOptions,
 	createHub,
 	type Hub,
+	type InvocationContext,
 } from "../../../lib/hub/index.js";
 import { type CompletionMessage, MessageType } from "../../../lib/protocols/index.js";
 import { collectingLog, FakeWire, identityOf, invocation, settle } from "../fakes.js";
@@ -33,6 +34,8 @@ async function answerTo(
 	await settle();
 	return wire.sent.slice(from) as CompletionMessage[];
 }
+
+const asksRoute = ({ route }: Pick<InvocationContext, "route">): unknown => route;
 
 const GENERIC = "An unexpected error occurred invoking 'm' on the server.";
 
@@ -106,7 +109,7 @@ describe("hub/dispatch/dispatcher", () => {
 			};
 			for (const detailedErrors of [false, true]) {
 				const method = open({ detailedErrors, methods: { m: fail } });
-				const route = open({ detailedErrors, route: fail, methods: { m: () => 1 } });
+				const route = open({ detailedErrors, route: fail, methods: { m: asksRoute } });
 				const middleware = open({ detailedErrors, methods: { m: () => 1 } });
 				middleware.hub.use(fail);
 				for (const opened of [method, route, middleware]) {
