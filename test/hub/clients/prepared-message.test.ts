@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
 import { invocationOf, PreparedMessage } from "../../../lib/hub/index.js";
-import { jsonProtocol, messagePackProtocol } from "../../../lib/protocols/index.js";
+import {
+	type HubMessage,
+	jsonProtocol,
+	MessageType,
+	messagePackProtocol,
+} from "../../../lib/protocols/index.js";
 
 describe("hub/clients/prepared-message", () => {
 	it("is written once per protocol, however many clients get it", () => {
@@ -41,5 +46,61 @@ describe("hub/clients/prepared-message", () => {
 		for (const protocol of [jsonProtocol, messagePackProtocol]) {
 			assert.throws(() => message.bytesFor(protocol), { code: "ERR_SERIALIZATION" });
 		}
+	});
+
+	it("that was written elsewhere goes out as it is, and is read only where it must be", () => {
+		const bytes = jsonProtocol.write(invocationOf("t", [1]));
+		let reads = 0;
+		const message = PreparedMessage.written({
+			...{ type: MessageType.Invocation, protocolName: "json", bytes },
+			decode() {
+				reads++;
+				return invocationOf("t", [1]);
+			},
+		});
+		assert.equal(message.type, MessageType.Invocation);
+		assert.equal(message.bytesFor(jsonProtocol), bytes);
+		assert.equal(reads, 0);
+		const packed = message.bytesFor(messagePackProtocol);
+		assert.deepEqual(packed, messagePackProtocol.write(invocationOf("t", [1])));
+		assert.equal(message.bytesFor(messagePackProtocol), packed);
+		assert.equal(message.message, message.message);
+		assert.equal(reads, 1);
+	});
+
+	it("that was written by several protocols goes out as each of them wrote it", () => {
+		const json = Buffer.from("a");
+		const messagepack = Buffer.from("b");
+		const decode = (): never => assert.fail("nobody has to read it");
+		const encodings = [
+			{ protocolName: "json", bytes: json },
+			{ protocolName: "messagepack", bytes: messagepack },
+		];
+		const delivery = { kind: "state", key: "k" } as const;
+		const message = PreparedMessage.encodings({ type: MessageType.Invocation, encodings, decode }, delivery);
+		assert.equal(message.bytesFor(messagePackProtocol), messagepack);
+		assert.equal(message.bytesFor(jsonProtocol), json);
+		assert.deepEqual([message.type, message.delivery], [MessageType.Invocation, delivery]);
+	});
+
+	it("that was written by none is written from what it decodes to", () => {
+		const type = MessageType.Invocation;
+		const decode = (): HubMessage => invocationOf("t", []);
+		const message = PreparedMessage.encodings({ type, encodings: [], decode });
+		assert.deepEqual(message.bytesFor(jsonProtocol), jsonProtocol.write(invocationOf("t", [])));
+	});
+
+	it("throws what reading it throws, and does not try again", () => {
+		let reads = 0;
+		const message = PreparedMessage.written({
+			...{ type: MessageType.Invocation, protocolName: "json", bytes: Buffer.from("x") },
+			decode(): never {
+				reads++;
+				throw new Error("broken");
+			},
+		});
+		for (let client = 0; client < 3; client++)
+			assert.throws(() => message.bytesFor(messagePackProtocol), { message: "broken" });
+		assert.equal(reads, 1);
 	});
 });
