@@ -318,6 +318,28 @@ export function connectionContract(name: string, openFixture: () => Promise<Conn
 			assert.throws(() => connection.listen(owner), { code: "ERR_TRANSPORT" });
 		});
 
+		it("goes to another owner, in the middle of its data too, without losing or doubling any", async () => {
+			const { client, connection, owner } = await connect();
+			const chunks: Buffer[] = [];
+			const closed = deferred<Error | undefined>();
+			owner.onData = () => {
+				owner.onData = () => assert.fail("it belongs to somebody else");
+				connection.release();
+				connection.listen({
+					data: (chunk) => void chunks.push(Buffer.from(chunk)),
+					closed: (error) => closed.resolve(error),
+				});
+			};
+			for (let at = 0; at < 50; at++) client.send(Buffer.from(`${at};`));
+			const all = Array.from({ length: 50 }, (_, at) => `${at};`).join("");
+			const got = (): string => Buffer.concat([...owner.chunks, ...chunks]).toString();
+			while (got().length < all.length) await nextTurn();
+			assert.equal(got(), all);
+			connection.close();
+			assert.equal(await closed.promise, undefined);
+			assert.deepEqual(owner.errors, []);
+		});
+
 		it("describes the request that opened it and has an id of its own", async () => {
 			const first = await connect();
 			const second = await connect();

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import type { ChannelHost } from "../../../lib/hub/channel/message-channel.js";
+import type { ChannelHost } from "../../../lib/hub/channel/channel-host.js";
 import { PreparedMessage } from "../../../lib/hub/clients/prepared-message.js";
 import { FakeConnection, invocation } from "../fakes.js";
 import { call, codeOf, FAILED, Fixture } from "./channel-fixture.js";
