@@ -20,6 +20,11 @@ describe("hub/settings", () => {
 		assert(Object.isFrozen(options));
 	});
 
+	it("closes clients whose server is gone, unless it is told otherwise", () => {
+		assert.equal(resolveHubOptions({}).recovery, "close");
+		assert.equal(resolveHubOptions({ recovery: "reopen" }).recovery, "reopen");
+	});
+
 	it("takes null for a message of any size", () => {
 		assert.equal(resolveHubOptions({ maxMessageBytes: null }).maxMessageBytes, Number.POSITIVE_INFINITY);
 	});
@@ -67,6 +72,7 @@ describe("hub/settings", () => {
 			{ tokenSecrets: [] },
 			{ serverId: "a.b" },
 			{ serverId: "" },
+			{ recovery: "sometimes" as "close" },
 		];
 		for (const options of bad) {
 			const [name] = Object.keys(options);
