@@ -38,7 +38,6 @@ interface HeldView {
 	isRequested: boolean;
 }
 
-
 /**
  * The view models of one client, and its messages one after another. It is the owner of those that it does not share:
  * when one of them pushes, or a message has been handled, all of this client push.

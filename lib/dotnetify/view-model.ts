@@ -222,10 +222,7 @@ export interface ViewModelClass {
 }
 
 /** Whether a client may use view models of a class. */
-export function mayUse(
-	client: ViewModelClient,
-	{ authorize }: ViewModelClass,
-): boolean | Promise<boolean> {
+export function mayUse(client: ViewModelClient, { authorize }: ViewModelClass): boolean | Promise<boolean> {
 	if (authorize === undefined) return true;
 	return authorize === true ? client.user !== undefined : authorize(client);
 }
