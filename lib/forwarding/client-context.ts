@@ -61,7 +61,8 @@ function itemsOf(client: ClientConnection): Record<string, unknown> {
 	return previous === undefined ? {} : { [CONTEXT_KEY]: previous };
 }
 
-function forwardedHeaders(
+/** A client's headers as they cross: without those of one hop, and bounded. */
+export function forwardedHeaders(
 	request: ConnectionRequest,
 	serverId: string,
 	isAuthenticated: boolean,

@@ -40,14 +40,21 @@ export class ProofChecker {
 	check(proof: string): ProofVerdict {
 		const [, issued, nonce, signature] = FORM.exec(proof) ?? [];
 		if (issued === undefined || nonce === undefined || signature === undefined) return "malformed";
-		if (!this.#isSigned(issued, nonce, Buffer.from(signature, "base64url"))) return "wrong secret";
+		if (this.#signer(issued, nonce, Buffer.from(signature, "base64url")) === undefined) return "wrong secret";
 		const now = this.#clock.now();
 		if (Math.abs(now - Number.parseInt(issued, 36)) > PROOF_LIFETIME_MS) return "expired";
 		return this.#spend(nonce, now);
 	}
 
-	#isSigned(issued: string, nonce: string, signature: Buffer): boolean {
-		return this.#secrets.some((secret) => timingSafeEqual(sign(secret, issued, nonce), signature));
+	/** The secret that a proof was made with, whenever that was; undefined where it is none of ours. */
+	secretOf(proof: string): string | undefined {
+		const [, issued, nonce, signature] = FORM.exec(proof) ?? [];
+		if (issued === undefined || nonce === undefined || signature === undefined) return undefined;
+		return this.#signer(issued, nonce, Buffer.from(signature, "base64url"));
+	}
+
+	#signer(issued: string, nonce: string, signature: Buffer): string | undefined {
+		return this.#secrets.find((secret) => timingSafeEqual(sign(secret, issued, nonce), signature));
 	}
 
 	#spend(nonce: string, now: number): ProofVerdict {

@@ -9,6 +9,8 @@ import {
 	readHubMessage,
 } from "./hub-message.js";
 import type { HubProtocol } from "./hub-protocol.js";
+import { peekJson } from "./peek/json-peek.js";
+import { decodeRawMessage } from "./peek/raw-message.js";
 import { plainValue, unwritable, type ValueForm } from "./plain-value.js";
 import { TextSplitter } from "./text-splitter.js";
 
@@ -26,6 +28,10 @@ export const jsonProtocol: HubProtocol = {
 	transferFormat: "Text",
 	createSplitter: (maxMessageBytes) => new TextSplitter(maxMessageBytes),
 	parse: (record) => readHubMessage(parseObject(record)),
+	peek: (record) => {
+		const raw = peekJson(record);
+		return raw && decodeRawMessage(raw);
+	},
 	write: (message) => Buffer.from(`${writeFields(message)}}${SEPARATOR}`),
 };
 

@@ -10,6 +10,8 @@ import {
 } from "./hub-message.js";
 import type { HubProtocol } from "./hub-protocol.js";
 import { LengthSplitter, writeLengthPrefix } from "./length-splitter.js";
+import { peekMessagePack } from "./peek/messagepack-peek.js";
+import { decodeRawMessage } from "./peek/raw-message.js";
 import { plainValue, unwritable, type ValueForm } from "./plain-value.js";
 
 // variableMapSize: without it every map has a 16-bit length; useRecords: an extension that no SignalR client reads.
@@ -40,6 +42,10 @@ export const messagePackProtocol: HubProtocol = {
 	transferFormat: "Binary",
 	createSplitter: (maxMessageBytes) => new LengthSplitter(maxMessageBytes),
 	parse: (record) => readHubMessage(fieldsOf(unpack(record))),
+	peek: (record) => {
+		const raw = peekMessagePack(record);
+		return raw && decodeRawMessage(raw);
+	},
 	write: (message) => {
 		const body = pack(itemsOf(message));
 		return Buffer.concat([writeLengthPrefix(body.length), body]);

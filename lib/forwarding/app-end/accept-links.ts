@@ -7,9 +7,11 @@ import type {
 	HubExtension,
 	MessageChannel,
 } from "../../hub/index.js";
-import { HubTarget } from "../../protocols/index.js";
+import { type HubProtocol, HubTarget } from "../../protocols/index.js";
+import { LINK_PROTOCOL } from "../link/link-terms.js";
 import { LINK_HEADER, ProofChecker } from "../link-proof.js";
 import { PROOF_REFUSED } from "../link-terms.js";
+import { LinkDesk, linkProtocol } from "../peer/link-desk.js";
 import {
 	type AcceptLinksOptions,
 	type ResolvedAcceptLinksOptions,
@@ -38,6 +40,7 @@ export function acceptLinks(options: AcceptLinksOptions): HubExtension {
 class LinkAcceptance implements HubExtension {
 	readonly #options: ResolvedAcceptLinksOptions;
 	#proxies: Proxies | undefined;
+	#desk: LinkDesk | undefined;
 
 	constructor(options: ResolvedAcceptLinksOptions) {
 		this.#options = options;
@@ -49,14 +52,31 @@ class LinkAcceptance implements HubExtension {
 	}
 
 	install(hub: Hub): undefined {
+		const proofs = new ProofChecker(this.#options.secrets, hub.clock);
 		const proxies = new Proxies(hub, this.#options);
+		const desk = new LinkDesk(hub, this.#options, (proof) => proofs.secretOf(proof));
 		this.#proxies = proxies;
-		hub.accept(new LinkAcceptor(hub, this.#options, proxies));
+		this.#desk = desk;
+		hub.accept(new LinkAcceptor({ hub, options: this.#options, proofs, proxies, desk }));
 	}
 
 	async close(): Promise<void> {
 		this.#proxies?.dispose();
+		await this.#desk?.close();
 	}
+}
+
+/** The channel of a native link is nobody's: its connection was taken over. */
+const NOBODY: ChannelHandler = { message: () => undefined, closed: () => {} };
+
+interface LinkAcceptorParts {
+	readonly hub: Hub;
+	readonly options: ResolvedAcceptLinksOptions;
+	readonly proofs: ProofChecker;
+	/** Takes links of dotNetify's wire. */
+	readonly proxies: Proxies;
+	/** Takes native links. */
+	readonly desk: LinkDesk;
 }
 
 class LinkAcceptor implements Acceptor {
@@ -64,15 +84,24 @@ class LinkAcceptor implements Acceptor {
 	readonly #hub: Hub;
 	readonly #options: ResolvedAcceptLinksOptions;
 	readonly #proxies: Proxies;
+	readonly #desk: LinkDesk;
 	readonly #proofs: ProofChecker;
 	readonly #proven = new WeakSet<MessageChannel>();
 	readonly #warned = new WeakSet<MessageChannel>();
 
-	constructor(hub: Hub, options: ResolvedAcceptLinksOptions, proxies: Proxies) {
+	constructor({ hub, options, proofs, proxies, desk }: LinkAcceptorParts) {
 		this.#hub = hub;
 		this.#options = options;
 		this.#proxies = proxies;
-		this.#proofs = new ProofChecker(options.secrets, hub.clock);
+		this.#desk = desk;
+		this.#proofs = proofs;
+	}
+
+	/** To anybody else the native link is a protocol that does not exist. */
+	protocol(name: string, channel: MessageChannel): HubProtocol | undefined {
+		if (name !== LINK_PROTOCOL) return undefined;
+		const isAllowed = this.#proven.has(channel) || this.#options.trusts(channel.request.remoteAddress);
+		return isAllowed ? linkProtocol : undefined;
 	}
 
 	/** A peer that offers a proof wants to be a link: with a wrong one it would be no use as a client either. */
@@ -91,6 +120,11 @@ class LinkAcceptor implements Acceptor {
 
 	/** A peer that has proven a secret is a link from the start. */
 	handshake(channel: MessageChannel): ChannelHandler | undefined {
+		if (channel.protocol === linkProtocol) {
+			const proof = channel.request.headers[LINK_HEADER];
+			this.#desk.take(channel, this.#proven.has(channel) ? String(proof) : undefined);
+			return NOBODY;
+		}
 		if (this.#proven.has(channel)) return this.#take(channel);
 		// Its first Invoke is held to the limit before it can show what it is.
 		const { remoteAddress } = channel.request;

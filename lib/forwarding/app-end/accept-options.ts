@@ -14,6 +14,15 @@ export const DEFAULT_MAX_HELD_MESSAGES = 10_000;
 /** Bytes that may wait in a link's socket. */
 export const DEFAULT_MAX_LINK_BUFFERED_BYTES: number = 64 * 1024 * 1024;
 
+/** Messages of one client of a native link that wait for their turn before its proxy reads no more of it. */
+export const DEFAULT_MAX_WAITING_PER_CLIENT = 64;
+/** Bytes of one client of a native link that wait for their turn before its proxy reads no more of it. */
+export const DEFAULT_MAX_WAITING_BYTES_PER_CLIENT: number = 256 * 1024;
+/** Clients that one proxy may have here. */
+export const DEFAULT_MAX_CLIENTS_PER_PROXY = 200_000;
+/** How long closing waits for proxies to take what is on its way to them, in milliseconds. */
+export const DEFAULT_LINK_FLUSH_TIMEOUT_MS = 2_000;
+
 /** Settings of `acceptLinks`. Without a secret or a trusted range no link is ever taken. */
 export interface AcceptLinksOptions {
 	/** Secrets that proxies prove; two while one replaces the other. @defaultValue none */
@@ -31,6 +40,14 @@ export interface AcceptLinksOptions {
 	 * moment before more are refused. @defaultValue 67_108_864 bytes
 	 */
 	readonly maxLinkBufferedBytes?: number | undefined;
+	/** Messages of one client that wait for their turn before its proxy reads no more of it (native links). @defaultValue 64 */
+	readonly maxWaitingPerClient?: number | undefined;
+	/** Bytes of one client that wait for their turn before its proxy reads no more of it (native links). @defaultValue 262_144 bytes */
+	readonly maxWaitingBytesPerClient?: number | undefined;
+	/** Clients that one proxy may have here; a link that opens more is ended (native links). @defaultValue 200_000 */
+	readonly maxClientsPerProxy?: number | undefined;
+	/** How long closing waits for proxies to take what is on its way to them (native links). @defaultValue 2_000 ms */
+	readonly flushTimeoutMs?: number | undefined;
 	/** How long the clients of a proxy are kept that has no link any more. @defaultValue 15_000 ms */
 	readonly proxyGraceMs?: number | undefined;
 	/** Messages of one forwarded client that wait for their turn; more are refused. @defaultValue 1_000 */
@@ -51,6 +68,10 @@ export interface ResolvedAcceptLinksOptions {
 	readonly maxInbox: number;
 	readonly maxInboxTotal: number;
 	readonly maxHeldMessages: number;
+	readonly maxWaitingPerClient: number;
+	readonly maxWaitingBytesPerClient: number;
+	readonly maxClientsPerProxy: number;
+	readonly flushTimeoutMs: number;
 }
 
 /** Checks the options and applies the defaults. @throws TrunklineError ERR_OPTION */
@@ -72,7 +93,27 @@ export function resolveAcceptLinksOptions(options: AcceptLinksOptions): Resolved
 		maxInbox: countOption("maxInbox", options.maxInbox, DEFAULT_MAX_INBOX),
 		maxInboxTotal: countOption("maxInboxTotal", options.maxInboxTotal, DEFAULT_MAX_INBOX_TOTAL),
 		maxHeldMessages: countOption("maxHeldMessages", options.maxHeldMessages, DEFAULT_MAX_HELD_MESSAGES),
+		...resolveNative(options),
 	});
+}
+
+type Native = Pick<
+	ResolvedAcceptLinksOptions,
+	"maxWaitingPerClient" | "maxWaitingBytesPerClient" | "maxClientsPerProxy" | "flushTimeoutMs"
+>;
+
+function resolveNative(options: AcceptLinksOptions): Native {
+	const { maxWaitingPerClient, maxWaitingBytesPerClient, maxClientsPerProxy, flushTimeoutMs } = options;
+	return {
+		maxWaitingPerClient: countOption("maxWaitingPerClient", maxWaitingPerClient, DEFAULT_MAX_WAITING_PER_CLIENT),
+		maxWaitingBytesPerClient: countOption(
+			"maxWaitingBytesPerClient",
+			maxWaitingBytesPerClient,
+			DEFAULT_MAX_WAITING_BYTES_PER_CLIENT,
+		),
+		maxClientsPerProxy: countOption("maxClientsPerProxy", maxClientsPerProxy, DEFAULT_MAX_CLIENTS_PER_PROXY),
+		flushTimeoutMs: durationOption("flushTimeoutMs", flushTimeoutMs, DEFAULT_LINK_FLUSH_TIMEOUT_MS),
+	};
 }
 
 function checkSecret(secret: string | undefined, at: number): string {

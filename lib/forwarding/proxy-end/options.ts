@@ -1,6 +1,7 @@
 import { type BackoffOptions, countOption, durationOption } from "../../base/index.js";
 import type { InvocationContext } from "../../hub/index.js";
 import { DEFAULT_MAX_LINK_MESSAGE_BYTES, secretOption } from "../link-terms.js";
+import { DEFAULT_SESSION_TIMEOUT_MS } from "../session/index.js";
 
 /** Links per app server. */
 export const DEFAULT_CONNECTION_POOL_SIZE = 5;
@@ -70,12 +71,16 @@ export interface ForwardingOptions {
 	readonly reconnect?: BackoffOptions | undefined;
 	/** How long closing waits for messages on their way to be confirmed. @defaultValue 2_000 ms */
 	readonly flushTimeoutMs?: number | undefined;
+	/** How long everything waits when all links to an app server are lost before that is given up (native links). @defaultValue 15_000 ms */
+	readonly sessionTimeoutMs?: number | undefined;
 }
 
 /** {@link ForwardingOptions} with every default applied. */
 export interface ResolvedForwardingOptions {
 	readonly connectionPoolSize: number;
 	readonly filter: (ctx: InvocationContext) => boolean;
+	/** Whether only some calls are forwarded. */
+	readonly hasFilter: boolean;
 	readonly useMessagePack: boolean;
 	readonly haltPipeline: boolean;
 	readonly secret: string | undefined;
@@ -91,6 +96,7 @@ export interface ResolvedForwardingOptions {
 	readonly maxRetainedBytes: number;
 	readonly reconnect: BackoffOptions;
 	readonly flushTimeoutMs: number;
+	readonly sessionTimeoutMs: number;
 }
 
 /** Checks the options and applies the defaults. @throws TrunklineError ERR_OPTION */
@@ -102,6 +108,7 @@ export function resolveForwardingOptions(options: ForwardingOptions): ResolvedFo
 			DEFAULT_CONNECTION_POOL_SIZE,
 		),
 		filter: options.filter ?? (() => true),
+		hasFilter: options.filter !== undefined,
 		useMessagePack: options.useMessagePack ?? false,
 		haltPipeline: options.haltPipeline ?? true,
 		secret: options.secret === undefined ? undefined : secretOption("secret", options.secret),
@@ -109,6 +116,7 @@ export function resolveForwardingOptions(options: ForwardingOptions): ResolvedFo
 		maxWaitMs: durationOption("maxWaitMs", options.maxWaitMs, DEFAULT_MAX_WAIT_MS),
 		reconnect: options.reconnect ?? {},
 		flushTimeoutMs: durationOption("flushTimeoutMs", options.flushTimeoutMs, DEFAULT_FLUSH_TIMEOUT_MS),
+		sessionTimeoutMs: durationOption("sessionTimeoutMs", options.sessionTimeoutMs, DEFAULT_SESSION_TIMEOUT_MS),
 		...resolveLimits(options),
 	});
 }

@@ -1,25 +1,23 @@
 import { randomId } from "../../base/index.js";
 import { type ErrorCode, messageOf, TrunklineError } from "../../errors/index.js";
-import type { ClientConnection, Hub, HubExtension, InvocationContext, Middleware } from "../../hub/index.js";
-import {
-	currentTarget,
-	DISCONNECTED_METHOD,
-	HubTarget,
-	jsonText,
-	parseLinkResponse,
-} from "../../protocols/index.js";
-import { contextTextOf } from "../client-context.js";
+import type {
+	ClientConnection,
+	DisconnectReason,
+	Hub,
+	HubExtension,
+	InvocationContext,
+	Middleware,
+} from "../../hub/index.js";
+import { DISCONNECTED_METHOD, HubTarget, parseLinkResponse } from "../../protocols/index.js";
 import { forwardingException } from "../forwarding-exception.js";
-import { LINK_PROTOCOL_NAME } from "../link-terms.js";
-import type { ForwardedKind, ForwardedMessage, ForwardingFailure } from "./forwarded-message.js";
-import { LinkPool } from "./link-pool.js";
+import { AppServer } from "./app-server.js";
+import type { ForwardingFailure, LostMessage } from "./forwarded-message.js";
 import {
 	type ForwardingOptions,
 	type ResolvedForwardingOptions,
 	resolveForwardingOptions,
 } from "./options.js";
 import { applyResponse } from "./responses.js";
-import { type PoolMaker, Upstream } from "./upstream.js";
 
 /** One id for the life of a hub: app servers know by it which links lead to the same clients. */
 const hubIds = new WeakMap<Hub, string>();
@@ -29,12 +27,6 @@ function hubIdOf(hub: Hub): string {
 	hubIds.set(hub, id);
 	return id;
 }
-
-const KINDS: ReadonlyMap<string, ForwardedKind> = new Map<string, ForwardedKind>([
-	[HubTarget.Request, "request"],
-	[HubTarget.Update, "update"],
-	[HubTarget.Dispose, "dispose"],
-]);
 
 /** What links say among themselves: a client has no business to say it, and would be believed over there. */
 const LINK_METHODS: ReadonlySet<string> = new Set([
@@ -74,93 +66,96 @@ function checkUrl(url: string): URL {
 }
 
 class Forwarding implements HubExtension {
+	readonly wantsBytes = true;
+	/** Takes calls on the spot; absent where they go on to others as well. */
+	readonly take?: (ctx: InvocationContext) => Promise<void> | boolean;
 	readonly #urls: readonly URL[];
 	readonly #options: ResolvedForwardingOptions;
 	/** Clients whose end was forwarded: nothing of them may follow. */
 	readonly #gone = new WeakSet<ClientConnection>();
-	#upstreams: readonly Upstream[] = [];
+	#servers: readonly AppServer[] = [];
 	#hub: Hub | undefined;
 
 	constructor(urls: readonly URL[], options: ResolvedForwardingOptions) {
 		this.#urls = urls;
 		this.#options = options;
+		if (options.haltPipeline) this.take = (ctx) => this.#take(ctx);
 	}
 
-	install(hub: Hub): Middleware {
+	install(hub: Hub): Middleware | undefined {
 		this.#hub = hub;
 		if (this.#urls.every((url) => url.pathname !== "/")) this.mounted(DEFAULT_PATH);
-		hub.on("disconnected", ({ connection }) => this.#disconnected(hub, connection));
-		return (ctx, next) => this.#take(hub, ctx, next);
+		if (!this.#options.hasFilter) hub.on("connected", ({ connection }) => this.#connected(connection));
+		hub.on("disconnected", ({ connection }, reason) => this.#disconnected(connection, reason));
+		return this.#options.haltPipeline ? undefined : (ctx, next) => this.#copy(ctx, next);
 	}
 
 	mounted(path: string): void {
 		const hub = this.#hub;
-		if (!hub || this.#upstreams.length > 0) return;
-		this.#upstreams = this.#urls.map((url) => this.#connect(hub, url, path));
-		for (const upstream of this.#upstreams) upstream.open();
+		if (!hub || this.#servers.length > 0) return;
+		this.#servers = this.#urls.map((url) => this.#connect(hub, url, path));
+		for (const server of this.#servers) server.open();
 	}
 
 	ready(): boolean {
-		return this.#upstreams.length > 0 && this.#upstreams.every((upstream) => upstream.wasReached);
+		return this.#servers.length > 0 && this.#servers.every((server) => server.wasReached);
 	}
 
 	async close(): Promise<void> {
-		await Promise.all(this.#upstreams.map((upstream) => upstream.close()));
+		await Promise.all(this.#servers.map((server) => server.close()));
 	}
 
-	#connect(hub: Hub, url: URL, path: string): Upstream {
+	#connect(hub: Hub, url: URL, path: string): AppServer {
 		const whole = new URL(url);
 		if (whole.pathname === "/") whole.pathname = path;
-		const forwarder = { hubId: hubIdOf(hub), serverId: hub.serverId };
-		const { clock, log } = hub;
-		const pool = this.#poolMaker(whole.href, hub);
-		return new Upstream(
-			this.#options,
-			{ url: whole.href, clock, log, pool },
+		return new AppServer(
+			{ url: whole.href, hub, hubId: hubIdOf(hub), options: this.#options },
 			{
-				contextTextOf: (client) => contextTextOf(client, forwarder, clock.now()),
 				response: (argument) => void this.#respond(hub, argument),
 				failed: (message, failure) => tell(hub, message, failure),
 			},
 		);
 	}
 
-	#poolMaker(url: string, { clock, log }: Hub): PoolMaker {
-		const { connectionPoolSize, useMessagePack, secret, maxLinkMessageBytes, reconnect } = this.#options;
-		const settings = { url, useMessagePack, secret, maxMessageBytes: maxLinkMessageBytes, reconnect };
-		return (listener) => new LinkPool(connectionPoolSize, { ...settings, clock, log }, listener);
-	}
-
-	async #take(hub: Hub, ctx: InvocationContext, next: () => Promise<void>): Promise<void> {
-		if (LINK_METHODS.has(ctx.target.toLowerCase()) || !this.#options.filter(ctx)) return next();
-		if (ctx.isStream || ctx.streamIds) return refuseStream(hub, ctx);
-		if (this.#upstreams.length === 0) this.mounted(DEFAULT_PATH);
-		hub.counters.add("forwarded");
-		const { haltPipeline } = this.#options;
-		const last = haltPipeline ? this.#upstreams.at(-1) : undefined;
+	#take(ctx: InvocationContext): Promise<void> | boolean {
+		if (!this.#isOurs(ctx)) return false;
+		const last = this.#servers.length - 1;
 		// All take it in this turn, before anyone holds the client: its end must not come between two of them.
-		const holds = this.#upstreams.map((upstream) => this.#forward(upstream, ctx, upstream !== last));
-		await Promise.all(holds);
-		return haltPipeline ? undefined : next();
+		if (last === 0) return this.#forward(this.#servers[0] as AppServer, ctx, false) ?? true;
+		return all(this.#servers.map((server, at) => this.#forward(server, ctx, at !== last))) ?? true;
 	}
 
-	#forward(upstream: Upstream, ctx: InvocationContext, isCopy: boolean): Promise<void> | undefined {
-		const message = messageOfCall(ctx, isCopy, this.#options.useMessagePack);
-		if (!this.#gone.has(ctx.connection)) return upstream.forward(message);
+	/** Forwards a copy; the call goes on. */
+	async #copy(ctx: InvocationContext, next: () => Promise<void>): Promise<void> {
+		if (!this.#isOurs(ctx)) return next();
+		await all(this.#servers.map((server) => this.#forward(server, ctx, true)));
+		return next();
+	}
+
+	#isOurs(ctx: InvocationContext): boolean {
+		if (isLinkMethod(ctx.target) || !this.#options.filter(ctx)) return false;
+		if (this.#servers.length === 0) this.mounted(DEFAULT_PATH);
+		ctx.hub.counters.add("forwarded");
+		return true;
+	}
+
+	#forward(server: AppServer, ctx: InvocationContext, isCopy: boolean): Promise<void> | undefined {
+		if (!this.#gone.has(ctx.connection)) return server.forward(ctx, isCopy);
 		const reason = "Its client was gone before it could be forwarded.";
-		tell(ctx.hub, message, { code: "ERR_CONNECTION_CLOSED", reason });
+		const { connection: client, target: method } = ctx;
+		const lost: LostMessage = { client, kind: "method", method, vmId: ctx.vmId, completer: undefined, isCopy };
+		tell(ctx.hub, lost, { code: "ERR_CONNECTION_CLOSED", reason });
 		return undefined;
 	}
 
-	#disconnected(hub: Hub, client: ClientConnection): void {
+	#connected(client: ClientConnection): void {
+		if (this.#servers.length === 0) this.mounted(DEFAULT_PATH);
+		for (const server of this.#servers) server.connect(client);
+	}
+
+	#disconnected(client: ClientConnection, reason: DisconnectReason): void {
 		this.#gone.add(client);
-		for (const upstream of this.#upstreams) {
-			if (!upstream.knows(client)) continue;
-			void upstream.forward({
-				...{ client, kind: "disconnect", method: DISCONNECTED_METHOD, args: [null], bytes: 0, isCopy: true },
-				...{ vmId: undefined, completer: undefined, queuedAt: hub.clock.elapsed() },
-			});
-		}
+		for (const server of this.#servers) server.disconnect(client, reason);
 	}
 
 	async #respond(hub: Hub, argument: unknown): Promise<void> {
@@ -177,57 +172,26 @@ class Forwarding implements HubExtension {
 	}
 }
 
-/** dotNetify's wire has no streams: the caller is told at once. */
-function refuseStream(hub: Hub, ctx: InvocationContext): void {
-	const code = "ERR_FORWARD_UNSUPPORTED";
-	const reason = "dotNetify's wire carries no streams.";
-	ctx.deferCompletion().fail(`Failed to invoke '${ctx.target}': ${reason} (${code})`);
-	hub.report({ code, client: ctx.connectionId, target: ctx.target, vmId: ctx.vmId, reason });
+/** Names that were compared before: targets are few, and compared with each message. */
+const compared = new Map<string, boolean>();
+const MAX_COMPARED = 1_000;
+
+function isLinkMethod(target: string): boolean {
+	const known = compared.get(target);
+	if (known !== undefined) return known;
+	const isOne = LINK_METHODS.has(target.toLowerCase());
+	if (target.length <= 256 && compared.size < MAX_COMPARED) compared.set(target, isOne);
+	return isOne;
 }
 
-function messageOfCall(ctx: InvocationContext, isCopy: boolean, useMessagePack: boolean): ForwardedMessage {
-	const method = currentTarget(ctx.target);
-	const kind = KINDS.get(method) ?? "method";
-	const args = kind === "method" ? methodArguments(ctx, useMessagePack) : viewModelArguments(ctx);
-	const [first] = args;
-	const vmId = ctx.vmId ?? (kind !== "method" && typeof first === "string" ? first : undefined);
-	return {
-		...{ client: ctx.connection, kind, method, args, isCopy, vmId },
-		bytes: sizeOf(args),
-		queuedAt: ctx.hub.clock.elapsed(),
-		completer: kind === "method" && !isCopy ? ctx.deferCompletion() : undefined,
-	};
-}
-
-/** What messagepack has and json lacks (bytes, dates, large numbers) crosses a json link as this hub writes it in json. */
-function methodArguments(
-	{ args, connection }: InvocationContext,
-	useMessagePack: boolean,
-): readonly unknown[] {
-	if (useMessagePack || connection.protocolName !== "messagepack") return args;
-	return args.map((arg): unknown => JSON.parse(jsonText(arg)));
-}
-
-/** dotNetify's wire has a view model's data as JSON text; over a link from another proxy it is that already. */
-function viewModelArguments(ctx: InvocationContext): readonly unknown[] {
-	if (ctx.connection.protocolName === LINK_PROTOCOL_NAME || ctx.args.length < 2) return ctx.args;
-	const [vmId, data] = ctx.args;
-	const isUpdate = currentTarget(ctx.target) === HubTarget.Update;
-	// The hub's own check comes behind us: text is data on a link only, where it is JSON.
-	if (isUpdate && typeof data === "string")
-		throw new TrunklineError("ERR_ARGUMENTS", "Argument 2 of Update_VM must be an object or null.");
-	// dotNetify writes the null of an update as text, and that of a request as null.
-	return [vmId, isUpdate || (data !== null && data !== undefined) ? jsonText(data ?? null) : null];
-}
-
-function sizeOf(args: readonly unknown[]): number {
-	let bytes = 0;
-	for (const arg of args) bytes += typeof arg === "string" ? arg.length : jsonText(arg).length;
-	return bytes;
+/** Waits for those who ask for it; undefined where nobody does. */
+function all(holds: readonly (Promise<void> | undefined)[]): Promise<void> | undefined {
+	const waits = holds.filter((hold) => hold !== undefined);
+	return waits.length === 0 ? undefined : Promise.all(waits).then(() => {});
 }
 
 /** A message was not delivered: the caller is told where somebody waits; one count, one event. */
-function tell(hub: Hub, message: ForwardedMessage, { code, reason }: ForwardingFailure): void {
+function tell(hub: Hub, message: LostMessage, { code, reason }: ForwardingFailure): void {
 	const { client, method, vmId } = message;
 	tellCaller(message, code);
 	try {
@@ -238,14 +202,12 @@ function tell(hub: Hub, message: ForwardedMessage, { code, reason }: ForwardingF
 	}
 }
 
-function tellCaller(
-	{ client, kind, method, vmId, completer, isCopy }: ForwardedMessage,
-	code: ErrorCode,
-): void {
+function tellCaller({ client, kind, method, vmId, completer, isCopy }: LostMessage, code: ErrorCode): void {
 	if (isCopy || kind === "disconnect") return;
 	if (kind === "method") {
 		completer?.fail(`Failed to invoke '${method}': the message could not be delivered (${code}).`);
 		return;
 	}
 	client.sendPrepared(forwardingException(vmId, code));
+	completer?.complete(null);
 }

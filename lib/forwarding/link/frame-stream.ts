@@ -1,0 +1,118 @@
+import type { Clock } from "../../base/index.js";
+import { messageOf, TrunklineError } from "../../errors/index.js";
+import { type ResolvedSessionOptions, Session, type SessionEnd } from "../session/index.js";
+import { type Frame, FrameReader, FrameWriter, type LinkRole, MAX_BATCH_BYTES } from "../wire/index.js";
+
+/** Who hears of a {@link FrameStream}. */
+export interface FrameStreamListener {
+	/** The next frame of the peer's; must not throw but for one that breaks the protocol. */
+	frame(frame: Frame): void;
+	/** There is room again: {@link FrameStream.isFull} was true. */
+	writable(): void;
+	/** A link has to be closed; the session has dropped it. */
+	closeLink(link: number, incarnation: number, error: TrunklineError): void;
+	/** It is over; called once. */
+	ended(end: SessionEnd, error: TrunklineError | undefined): void;
+}
+
+/** What a {@link FrameStream} is made of. */
+export interface FrameStreamSetup {
+	readonly clock: Clock;
+	readonly options: ResolvedSessionOptions;
+	/** Which end the peer is. */
+	readonly peer: LinkRole;
+	readonly listener: FrameStreamListener;
+}
+
+/**
+ * The frames of one session, both ways. All that one turn of the event loop writes leaves as one segment: there is a
+ * cost to each segment, and hardly one to another frame in it.
+ */
+export class FrameStream {
+	readonly session: Session;
+	readonly #writer = new FrameWriter();
+	readonly #reader: FrameReader;
+	readonly #listener: FrameStreamListener;
+	#flush: NodeJS.Immediate | undefined;
+	#isOver = false;
+	#error: TrunklineError | undefined;
+
+	constructor({ clock, options, peer, listener }: FrameStreamSetup) {
+		this.#reader = new FrameReader(peer);
+		this.#listener = listener;
+		this.session = new Session({
+			clock,
+			options,
+			handlers: {
+				deliver: (frames) => this.#deliver(frames),
+				writable: () => listener.writable(),
+				suspected: () => {},
+				closeLink: (link, incarnation, error) => listener.closeLink(link, incarnation, error),
+				ended: (end) => this.#ended(end),
+			},
+		});
+	}
+
+	/** Whether nothing is carried any more. */
+	get isOver(): boolean {
+		return this.#isOver;
+	}
+
+	/** Whether those who can wait should, for `writable`. */
+	get isFull(): boolean {
+		return !this.session.hasRoom;
+	}
+
+	/**
+	 * Adds a frame. Where it throws, nothing was added.
+	 * @throws TrunklineError ERR_FORWARD_TOO_LARGE, ERR_SERIALIZATION
+	 */
+	write(frame: Frame): void {
+		if (this.#isOver) return;
+		this.#writer.write(frame);
+		if (this.#writer.bytes >= MAX_BATCH_BYTES) this.flush();
+		else this.#flush ??= setImmediate(() => this.flush());
+	}
+
+	/** Hands on what was written since the last turn. */
+	flush(): void {
+		if (this.#flush) clearImmediate(this.#flush);
+		this.#flush = undefined;
+		for (const frames of this.#writer.take()) {
+			if (this.session.send(frames) === "full") this.#break(overfull());
+		}
+	}
+
+	/** Ends it, as its owner wants. */
+	end(reason: SessionEnd["reason"]): void {
+		this.flush();
+		this.session.end(reason);
+	}
+
+	#deliver(bytes: Buffer): void {
+		try {
+			for (const frame of this.#reader.read(bytes)) if (!this.#isOver) this.#listener.frame(frame);
+		} catch (thrown) {
+			const cause = thrown instanceof TrunklineError ? thrown : undefined;
+			this.#break(cause ?? new TrunklineError("ERR_LINK_PROTOCOL", messageOf(thrown), { cause: thrown }));
+		}
+	}
+
+	/** In one order there is no going on behind a segment that cannot be read. */
+	#break(error: TrunklineError): void {
+		this.#error ??= error;
+		this.session.end("broken");
+	}
+
+	#ended(end: SessionEnd): void {
+		this.#isOver = true;
+		if (this.#flush) clearImmediate(this.#flush);
+		this.#flush = undefined;
+		const unsent = [...end.unsent, ...this.#writer.take()];
+		this.#listener.ended({ ...end, unsent }, this.#error);
+	}
+}
+
+function overfull(): TrunklineError {
+	return new TrunklineError("ERR_LIMIT", "More waits for a peer than the session may hold (maxWaitingBytes).");
+}

@@ -1,0 +1,16 @@
+/** The native link's name in SignalR's handshake. */
+export const LINK_PROTOCOL = "trunkline-link";
+/** Its version there; the versions that count stand in HELLO. */
+export const LINK_PROTOCOL_VERSION = 1;
+/** Versions of the link that are spoken here: lowest and highest. */
+export const LINK_VERSIONS: readonly [number, number] = [1, 1];
+
+/** Silence after which a PING is sent, in milliseconds. */
+export const LINK_PING_MS = 5_000;
+/** Silence after which a link is given up, in milliseconds. */
+export const LINK_SILENCE_MS = 15_000;
+
+/** What an app server names in HELLO whose clients outlive it: they are opened again at the next one. */
+export const REOPEN_FEATURE = "reopen";
+/** Largest call that is kept to be made again, in bytes of its arguments. */
+export const MAX_RETAINED_BYTES: number = 16 * 1024;

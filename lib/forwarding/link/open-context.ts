@@ -1,0 +1,149 @@
+import type { IncomingHttpHeaders } from "node:http";
+import { TrunklineError } from "../../errors/index.js";
+import type { ClientConnection, ConnectionRequest, User } from "../../hub/index.js";
+import { forwardedHeaders } from "../client-context.js";
+
+/** What an app server is told of a client, once, at its OPEN (PROTOCOL.md, "Frames"). */
+export interface OpenContext {
+	readonly connectionId: string;
+	/** The hub protocol that the client speaks: records for it are written so. */
+	readonly protocol: "json" | "messagepack";
+	/** How ids of calls to the client begin. */
+	readonly ids: string;
+	/** Who it is, where the proxy has found out; else the app server does. */
+	readonly user: User | undefined;
+	readonly request: OpenRequest;
+}
+
+/** The client's HTTP request, as its proxy saw it. */
+export interface OpenRequest {
+	readonly url: string;
+	readonly headers: Readonly<Record<string, readonly string[]>>;
+	readonly ip: string;
+	readonly ips: readonly string[];
+	readonly remotePort: number;
+	readonly localAddress: string;
+	readonly localPort: number;
+	readonly secure: boolean;
+	readonly host: string;
+}
+
+const MAX_ID_LENGTH = 128;
+const MAX_URL_LENGTH = 8 * 1024;
+const MAX_ADDRESSES = 32;
+
+/** Describes a client to an app server. What it proved itself with stays here once it is known who it is. */
+export function openContextOf(client: ClientConnection, ids: string, serverId: string): OpenContext {
+	const { connectionId, user, request } = client;
+	return {
+		connectionId,
+		protocol: client.protocolName === "messagepack" ? "messagepack" : "json",
+		ids,
+		user,
+		request: {
+			url: forwardedUrl(request, user !== undefined),
+			headers: forwardedHeaders(request, serverId, user !== undefined),
+			...{ ip: request.ip, ips: request.ips.slice(0, MAX_ADDRESSES), remotePort: request.remotePort },
+			...{ localAddress: request.localAddress, localPort: request.localPort },
+			...{ secure: request.secure, host: request.host },
+		},
+	};
+}
+
+/** The path and query, without the tokens in it: `id` names a connection here, and `access_token` is a secret. */
+function forwardedUrl({ path, query }: ConnectionRequest, isAuthenticated: boolean): string {
+	const kept = new URLSearchParams(query);
+	kept.delete("id");
+	if (isAuthenticated) kept.delete("access_token");
+	const text = kept.toString();
+	return (text === "" ? path : `${path}?${text}`).slice(0, MAX_URL_LENGTH);
+}
+
+/** The request as the app server's hub shows it: the client's, not the link's. */
+export function openedRequest({ request }: OpenContext): ConnectionRequest {
+	const { url, ip, ips, remotePort, localAddress, localPort, secure, host } = request;
+	const at = url.indexOf("?");
+	return {
+		...{ method: "GET", url, path: at < 0 ? url : url.slice(0, at) },
+		query: new URLSearchParams(at < 0 ? "" : url.slice(at + 1)),
+		headers: headersOf(request.headers),
+		...{ remoteAddress: ip, remotePort, localAddress, localPort, ip, ips },
+		...{ protocol: secure ? "https" : "http", secure, host },
+	};
+}
+
+function headersOf(forwarded: OpenRequest["headers"]): IncomingHttpHeaders {
+	const headers: IncomingHttpHeaders = Object.create(null);
+	for (const [name, values] of Object.entries(forwarded)) {
+		const key = name.toLowerCase();
+		headers[key] = key === "set-cookie" ? [...values] : values.join(", ");
+	}
+	return headers;
+}
+
+/** The names on the wire; nothing is known of the values. */
+type Fields = Readonly<Record<string, unknown>>;
+
+/**
+ * Checks what came as a client's context.
+ * @throws TrunklineError ERR_LINK_PROTOCOL where a member is missing or of another type.
+ */
+export function checkOpenContext(value: unknown): OpenContext {
+	const fields = asFields(value, "context");
+	const request = asFields(fields["request"], "request");
+	return {
+		connectionId: asText(fields["connectionId"], "connectionId", MAX_ID_LENGTH),
+		protocol: fields["protocol"] === "messagepack" ? "messagepack" : "json",
+		ids: asText(fields["ids"] ?? "", "ids", MAX_ID_LENGTH),
+		user: fields["user"] === undefined || fields["user"] === null ? undefined : asUser(fields["user"]),
+		request: {
+			url: asText(request["url"], "url", MAX_URL_LENGTH),
+			headers: asHeaders(request["headers"]),
+			ip: asText(request["ip"], "ip", MAX_ID_LENGTH),
+			ips: asList(request["ips"], "ips").slice(0, MAX_ADDRESSES),
+			remotePort: asPort(request["remotePort"]),
+			localAddress: asText(request["localAddress"], "localAddress", MAX_ID_LENGTH),
+			localPort: asPort(request["localPort"]),
+			secure: request["secure"] === true,
+			host: asText(request["host"], "host", MAX_URL_LENGTH),
+		},
+	};
+}
+
+function asUser(value: unknown): User {
+	const { id, claims, expiresAt } = asFields(value, "user") as { readonly [name: string]: unknown };
+	return {
+		...(id === undefined || id === null ? {} : { id: asText(id, "user.id", MAX_URL_LENGTH) }),
+		...(claims === undefined || claims === null ? {} : { claims: asFields(claims, "user.claims") }),
+		...(typeof expiresAt === "number" ? { expiresAt } : {}),
+	};
+}
+
+function asHeaders(value: unknown): OpenRequest["headers"] {
+	const headers = asFields(value, "headers");
+	for (const [name, values] of Object.entries(headers)) asList(values, `headers.${name.slice(0, 64)}`);
+	return headers as OpenRequest["headers"];
+}
+
+function asFields(value: unknown, name: string): Fields {
+	if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Fields;
+	throw refuse(`"${name}" must be a map`);
+}
+
+function asText(value: unknown, name: string, most: number): string {
+	if (typeof value === "string" && value.length <= most) return value;
+	throw refuse(`"${name}" must be text of at most ${most} characters`);
+}
+
+function asList(value: unknown, name: string): readonly string[] {
+	if (Array.isArray(value) && value.every((each) => typeof each === "string")) return value;
+	throw refuse(`"${name}" must be a list of texts`);
+}
+
+function asPort(value: unknown): number {
+	return typeof value === "number" && Number.isInteger(value) ? value : 0;
+}
+
+function refuse(text: string): TrunklineError {
+	return new TrunklineError("ERR_LINK_PROTOCOL", `The context of a forwarded client was refused: ${text}.`);
+}

@@ -1,0 +1,162 @@
+import type { TrunklineError } from "../../errors/index.js";
+import { Heartbeat, type Hub, type MessageChannel } from "../../hub/index.js";
+import { type HubProtocol, LengthSplitter } from "../../protocols/index.js";
+import type { ResolvedAcceptLinksOptions } from "../app-end/accept-options.js";
+import { answerProof, checkHello, NEW_SESSION_FEATURE, NO_SESSION, newLinkId } from "../link/link-greeting.js";
+import { LINK_PING_MS, LINK_PROTOCOL, REOPEN_FEATURE } from "../link/link-terms.js";
+import { type ResolvedSessionOptions, resolveSessionOptions } from "../session/index.js";
+import { ByeCode, type Hello, LINK_VERSIONS, writeByeSegment } from "../wire/index.js";
+import { PeerLink, type PeerLinkHost } from "./peer-link.js";
+import { ProxySession, type ProxySessionHost } from "./proxy-session.js";
+
+/**
+ * The native link as a hub protocol: it stands in the handshake, and then the connection leaves the hub's hands before
+ * anything is read or written by it.
+ */
+export const linkProtocol: HubProtocol = {
+	name: LINK_PROTOCOL,
+	transferFormat: "Binary",
+	createSplitter: () => new LengthSplitter(Number.POSITIVE_INFINITY),
+	parse: () => undefined,
+	// All that a hub says to a link by itself is that it closes.
+	write: () => writeByeSegment(ByeCode.Done, "The hub is closing."),
+};
+
+/** Takes native links, and keeps the sessions that they belong to. */
+export class LinkDesk {
+	readonly #hub: Hub;
+	readonly #options: ResolvedAcceptLinksOptions;
+	readonly #sessionOptions: ResolvedSessionOptions;
+	readonly #instance = newLinkId();
+	readonly #heartbeat: Heartbeat;
+	readonly #sessions = new Map<string, ProxySession>();
+	readonly #links = new Set<PeerLink>();
+	readonly #secretOf: (proof: string) => string | undefined;
+	readonly #linkHost: PeerLinkHost;
+	readonly #sessionHost: ProxySessionHost;
+
+	/** `secretOf` finds the secret that a proof was made with. */
+	constructor(
+		hub: Hub,
+		options: ResolvedAcceptLinksOptions,
+		secretOf: (proof: string) => string | undefined,
+	) {
+		this.#hub = hub;
+		this.#options = options;
+		this.#secretOf = secretOf;
+		this.#sessionOptions = resolveSessionOptions({
+			sessionTimeoutMs: options.proxyGraceMs,
+			maxWaitingBytes: options.maxLinkBufferedBytes,
+		});
+		this.#heartbeat = new Heartbeat(hub.clock, LINK_PING_MS);
+		this.#linkHost = this.#makeLinkHost();
+		this.#sessionHost = this.#makeSessionHost();
+	}
+
+	/** Sessions with proxies. */
+	get sessions(): number {
+		return this.#sessions.size;
+	}
+
+	/** Takes a peer's connection over, right after its handshake. */
+	take(channel: MessageChannel, proof: string | undefined): void {
+		const { connection, rest } = channel.detach();
+		connection.maxBufferedBytes = this.#options.maxLinkBufferedBytes;
+		const link = new PeerLink(connection, proof, this.#linkHost);
+		this.#links.add(link);
+		this.#heartbeat.add(link);
+		this.#hub.counters.add("links");
+		connection.listen(link);
+		link.begin(rest);
+	}
+
+	/** Lets proxies have what is on its way, up to `flushTimeoutMs`, and ends all sessions. */
+	async close(): Promise<void> {
+		const sessions = [...this.#sessions.values()];
+		for (const { stream } of sessions) stream.flush();
+		const idle = sessions.filter(({ stream }) => stream.session.links > 0).map(whenIdle);
+		if (idle.length > 0) {
+			await new Promise<void>((resolve) => {
+				const timer = this.#hub.clock.schedule(this.#options.flushTimeoutMs, resolve);
+				void Promise.all(idle).then(() => {
+					timer.cancel();
+					resolve();
+				});
+			});
+		}
+		for (const session of sessions) session.stream.end("closed");
+		for (const link of this.#links) link.end(ByeCode.SessionOver, "The app server stops.");
+	}
+
+	#makeLinkHost(): PeerLinkHost {
+		return {
+			clock: this.#hub.clock,
+			hello: (link) => this.#hello(link),
+			sessionFor: (link, hello) => this.#sessionFor(link, hello),
+			closed: (link, error) => this.#closed(link, error),
+		};
+	}
+
+	#makeSessionHost(): ProxySessionHost {
+		const { maxWaitingPerClient, maxWaitingBytesPerClient, maxClientsPerProxy } = this.#options;
+		return {
+			hub: this.#hub,
+			options: this.#sessionOptions,
+			inboxLimits: { maxMessages: maxWaitingPerClient, maxBytes: maxWaitingBytesPerClient },
+			maxClients: maxClientsPerProxy,
+			closeLink: (session, place, incarnation, error) => {
+				for (const link of this.#links) {
+					if (link.session !== session || link.port?.link !== place) continue;
+					if (link.port.incarnation === incarnation) link.refuse(error);
+				}
+			},
+			ended: (session) => this.#ended(session),
+		};
+	}
+
+	#hello({ proof }: PeerLink): Hello {
+		const features: string[] = this.#hub.options.recovery === "reopen" ? [REOPEN_FEATURE] : [];
+		const secret = proof === undefined ? undefined : this.#secretOf(proof);
+		if (secret !== undefined && proof !== undefined) features.push(answerProof(secret, proof));
+		return {
+			...{ versions: LINK_VERSIONS, role: "app", instance: this.#instance, session: NO_SESSION },
+			...{ link: 0, incarnation: 1, delivered: 0, window: this.#sessionOptions.windowBytes, features },
+		};
+	}
+
+	#sessionFor({ connection }: PeerLink, hello: Hello): ProxySession | undefined {
+		checkHello(hello, "proxy");
+		const id = hello.session.toString("hex");
+		const instance = hello.instance.toString("hex");
+		const known = this.#sessions.get(id);
+		if (known) return known.instance === instance ? known : undefined;
+		if (!hello.features.includes(NEW_SESSION_FEATURE) || this.#hub.isClosing) return undefined;
+		// The proxy has given its former session up, whether we have noticed or not.
+		for (const session of this.#sessions.values())
+			if (session.instance === instance) session.stream.end("restarted");
+		const session = new ProxySession(this.#sessionHost, instance, id);
+		this.#sessions.set(id, session);
+		const { remoteAddress } = connection.request;
+		this.#hub.log.info({ proxy: instance.slice(0, 8), remoteAddress }, "A proxy has a session here.");
+		return session;
+	}
+
+	#ended(session: ProxySession): void {
+		this.#sessions.delete(session.id);
+		for (const link of this.#links)
+			if (link.session === session) link.end(ByeCode.SessionOver, "The session is over.");
+	}
+
+	#closed(link: PeerLink, error: TrunklineError | undefined): void {
+		this.#links.delete(link);
+		this.#heartbeat.remove(link);
+		this.#hub.counters.add("linksLost");
+		if (error?.code !== "ERR_LINK_PROTOCOL") return;
+		this.#hub.counters.add("linkProtocolErrors");
+		this.#hub.report({ code: error.code, reason: error.message });
+	}
+}
+
+function whenIdle({ stream }: ProxySession): Promise<void> {
+	return new Promise((resolve) => stream.session.whenIdle(resolve));
+}

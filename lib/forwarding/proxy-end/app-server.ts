@@ -1,0 +1,271 @@
+import type { Timer } from "../../base/index.js";
+import {
+	type ClientConnection,
+	type Completer,
+	type DisconnectReason,
+	type Hub,
+	type InvocationContext,
+} from "../../hub/index.js";
+import {
+	decodeRawMessage,
+	encodeRawMessage,
+	firstText,
+	MessageType,
+	type RawMessage,
+} from "../../protocols/index.js";
+import { contextTextOf } from "../client-context.js";
+import { NativeUpstream } from "../upstream/native-upstream.js";
+import type { RemoteCall, RemoteClient, UpMessage } from "../upstream/remote-client.js";
+import {
+	disconnectOf,
+	type ForwardedCall,
+	type ForwardedMessage,
+	type ForwardingFailure,
+	forwardedMessage,
+	isAboutViewModel,
+	kindOf,
+	type LostMessage,
+} from "./forwarded-message.js";
+import { LinkPool } from "./link-pool.js";
+import type { ResolvedForwardingOptions } from "./options.js";
+import { type PoolMaker, Upstream } from "./upstream.js";
+
+/** How long a server that knows no native link is not asked again, in milliseconds. */
+export const NATIVE_RETRY_MS = 600_000;
+
+/** Who hears of an {@link AppServer}. */
+export interface AppServerListener {
+	/** The one argument of a `Response_VM` of dotNetify's wire. */
+	response(argument: unknown): void;
+	/** A message will not be delivered, or nobody can know whether it was. Called once for it; must not throw. */
+	failed(message: LostMessage, failure: ForwardingFailure): void;
+}
+
+/** What an {@link AppServer} is made of. */
+export interface AppServerSettings {
+	readonly url: string;
+	readonly hub: Hub;
+	/** Names the hub on dotNetify's wire. */
+	readonly hubId: string;
+	readonly options: ResolvedForwardingOptions;
+}
+
+/**
+ * The app server behind one url, over the wire that it speaks: the native link where it knows that, else dotNetify's.
+ * Native (connecting, or up) → dotNetify's wire (it refused) → native again, when it is asked after a while and knows it.
+ */
+export class AppServer {
+	readonly #settings: AppServerSettings;
+	readonly #listener: AppServerListener;
+	readonly #native: NativeUpstream;
+	#fallback: Upstream | undefined;
+	#retry: Timer | undefined;
+	#isClosed = false;
+
+	constructor(settings: AppServerSettings, listener: AppServerListener) {
+		this.#settings = settings;
+		this.#listener = listener;
+		this.#native = new NativeUpstream(settings, {
+			failed: (remote, up, failure) => listener.failed(lostOf(remote, up), failure),
+			unanswered: (remote, call, failure) => listener.failed(unansweredOf(remote, call), failure),
+			reached: () => this.#reached(),
+			unknown: () => this.#unknown(),
+		});
+	}
+
+	get wasReached(): boolean {
+		return this.#native.wasReached || this.#fallback?.wasReached === true;
+	}
+
+	open(): void {
+		this.#native.open();
+	}
+
+	/** A client is here; a native link tells the app server of it at once. */
+	connect(client: ClientConnection): void {
+		if (!this.#fallback) this.#native.connect(client);
+	}
+
+	/** Takes a call. A returned promise asks to hold the client's reading until it resolves. */
+	forward(ctx: InvocationContext, isCopy: boolean): Promise<void> | undefined {
+		if (!this.#fallback) return this.#forwardNatively(ctx, isCopy);
+		if (ctx.isStream || ctx.streamIds) {
+			refuseStream(ctx);
+			return undefined;
+		}
+		const { connection: client, target, arguments: args, vmId } = ctx;
+		const completer = isCopy ? undefined : (): Completer => ctx.deferCompletion();
+		return this.#fallback.forward(this.#forwarded({ client, target, args, vmId, isCopy, completer }));
+	}
+
+	/** A client is gone. */
+	disconnect(client: ClientConnection, reason: DisconnectReason): void {
+		this.#native.disconnect(client, reason);
+		if (this.#fallback?.knows(client)) {
+			void this.#fallback.forward(disconnectOf(client, this.#settings.hub.clock.elapsed()));
+		}
+	}
+
+	async close(): Promise<void> {
+		this.#isClosed = true;
+		this.#retry?.cancel();
+		await Promise.all([this.#native.close(), this.#fallback?.close()]);
+	}
+
+	#forwardNatively(ctx: InvocationContext, isCopy: boolean): Promise<void> | undefined {
+		const { connection, invocationId, isStream, streamIds } = ctx;
+		const hold = this.#native.forward(connection, this.#upMessageOf(ctx, isCopy));
+		if (isCopy) return hold;
+		if (isStream && invocationId !== undefined) this.#watchCancel(ctx, invocationId);
+		// Behind the call: their items may be here already.
+		if (streamIds) this.#relayUploads(ctx, encodingOf(connection));
+		return hold;
+	}
+
+	/** Streams and the answer of a call find their way by ids that only this client knows. */
+	#upMessageOf(ctx: InvocationContext, isCopy: boolean): UpMessage {
+		const { connection, target, invocationId, isStream, streamIds } = ctx;
+		const encoding = encodingOf(connection);
+		const head = { target, arguments: ctx.arguments, streamIds: isCopy ? undefined : streamIds };
+		const message = isStream
+			? encodeRawMessage({ type: MessageType.StreamInvocation, invocationId: invocationId ?? "", ...head }, encoding)
+			: encodeRawMessage(
+					{ type: MessageType.Invocation, invocationId: isCopy ? undefined : invocationId, ...head },
+					encoding,
+				);
+		const call = isCopy || invocationId === undefined ? undefined : callOf(ctx, message);
+		return { message, bytes: sizeOf(message), call, isCopy, takenAt: ctx.hub.clock.elapsed() };
+	}
+
+	/** The client wants no more of a stream: the app server is told, and what still comes of it is dropped. */
+	#watchCancel({ signal, connection }: InvocationContext, invocationId: string): void {
+		signal.addEventListener("abort", () => this.#native.cancel(connection, invocationId), { once: true });
+	}
+
+	#relayUploads(ctx: InvocationContext, encoding: "json" | "messagepack"): void {
+		const { connection } = ctx;
+		const forward = (message: RawMessage): Promise<void> | undefined =>
+			this.#native.forward(connection, {
+				...{ message, bytes: sizeOf(message), call: undefined, isCopy: true },
+				takenAt: ctx.hub.clock.elapsed(),
+			});
+		ctx.relayUploads({
+			item: (item) => forward(encodeRawMessage(item, encoding)),
+			completed: (completion) => void forward(encodeRawMessage(completion, encoding)),
+		});
+	}
+
+	/** The server speaks native links, also where it did not before: its process is another. */
+	#reached(): void {
+		this.#retry?.cancel();
+		this.#retry = undefined;
+		const fallback = this.#fallback;
+		if (!fallback) return;
+		this.#fallback = undefined;
+		const { url, hub } = this.#settings;
+		hub.log.info({ url }, "An app server speaks native links now.");
+		void fallback.close();
+	}
+
+	#unknown(): void {
+		if (this.#isClosed) return;
+		const { url, hub } = this.#settings;
+		this.#retry ??= hub.clock.schedule(NATIVE_RETRY_MS, () => {
+			this.#retry = undefined;
+			this.#native.open();
+		});
+		if (this.#fallback) return;
+		hub.log.info({ url }, "An app server knows no native link; dotNetify's wire is spoken to it.");
+		const fallback = this.#makeFallback();
+		this.#fallback = fallback;
+		fallback.open();
+		for (const { remote, up } of this.#native.surrender()) this.#handOver(fallback, remote, up);
+	}
+
+	/** What has waited for a native link goes over dotNetify's wire, as far as that can carry it. */
+	#handOver(fallback: Upstream, remote: RemoteClient, up: UpMessage): void {
+		const { message, isCopy, call } = up;
+		if (message.type !== MessageType.Invocation || message.streamIds) {
+			const reason = "dotNetify's wire carries no streams.";
+			this.#listener.failed(lostOf(remote, up), { code: "ERR_FORWARD_UNSUPPORTED", reason });
+			return;
+		}
+		const decoded = decodeRawMessage(message);
+		if (decoded.type !== MessageType.Invocation) return;
+		const { target, arguments: args } = decoded;
+		const { connection: client, hasEnded } = remote;
+		const completer = call && ((): Completer => call.completer);
+		const vmId = firstText(message.encoding, message.arguments);
+		void fallback.forward(this.#forwarded({ client, target, args, vmId, isCopy, completer }));
+		if (hasEnded) void fallback.forward(disconnectOf(client, this.#settings.hub.clock.elapsed()));
+	}
+
+	#forwarded(call: Omit<ForwardedCall, "queuedAt">): ForwardedMessage {
+		const { hub, options } = this.#settings;
+		return forwardedMessage({ ...call, queuedAt: hub.clock.elapsed() }, options.useMessagePack);
+	}
+
+	#makeFallback(): Upstream {
+		const { url, hub, hubId, options } = this.#settings;
+		const { clock, log } = hub;
+		const forwarder = { hubId, serverId: hub.serverId };
+		return new Upstream(
+			options,
+			{ url, clock, log, pool: this.#poolMaker() },
+			{
+				contextTextOf: (client) => contextTextOf(client, forwarder, clock.now()),
+				response: (argument) => this.#listener.response(argument),
+				failed: (message, failure) => this.#listener.failed(message, failure),
+			},
+		);
+	}
+
+	#poolMaker(): PoolMaker {
+		const { url, hub, options } = this.#settings;
+		const { connectionPoolSize, useMessagePack, secret, maxLinkMessageBytes, reconnect } = options;
+		const settings = { url, useMessagePack, secret, maxMessageBytes: maxLinkMessageBytes, reconnect };
+		const { clock, log } = hub;
+		return (listener) => new LinkPool(connectionPoolSize, { ...settings, clock, log }, listener);
+	}
+}
+
+function encodingOf({ protocolName }: ClientConnection): "json" | "messagepack" {
+	return protocolName === "messagepack" ? "messagepack" : "json";
+}
+
+/** The answer to a call, and what its caller is told where it does not come. */
+function callOf(ctx: InvocationContext, message: RawMessage): RemoteCall {
+	const { target } = ctx;
+	const vmId = isAboutViewModel(target) ? vmIdOf(message) : undefined;
+	return { completer: ctx.deferCompletion(), target, vmId };
+}
+
+function lostOf({ connection }: RemoteClient, { message, call, isCopy }: UpMessage): LostMessage {
+	const isCall = message.type === MessageType.Invocation || message.type === MessageType.StreamInvocation;
+	const method = isCall ? message.target : "";
+	const completer = call?.completer;
+	return { client: connection, kind: kindOf(method), method, vmId: vmIdOf(message), completer, isCopy };
+}
+
+/** A call was sent, and its answer will not come. */
+function unansweredOf({ connection }: RemoteClient, { target, vmId, completer }: RemoteCall): LostMessage {
+	return { client: connection, kind: kindOf(target), method: target, vmId, completer, isCopy: false };
+}
+
+function vmIdOf(message: RawMessage): string | undefined {
+	const isCall = message.type === MessageType.Invocation || message.type === MessageType.StreamInvocation;
+	return isCall ? firstText(message.encoding, message.arguments) : undefined;
+}
+
+function sizeOf(message: RawMessage): number {
+	if (message.type === MessageType.StreamItem) return message.item.length;
+	return "arguments" in message ? message.arguments.length : 0;
+}
+
+/** dotNetify's wire has no streams: the caller is told at once. */
+function refuseStream(ctx: InvocationContext): void {
+	const code = "ERR_FORWARD_UNSUPPORTED";
+	const reason = "dotNetify's wire carries no streams.";
+	ctx.deferCompletion().fail(`Failed to invoke '${ctx.target}': ${reason} (${code})`);
+	ctx.hub.report({ code, client: ctx.connectionId, target: ctx.target, vmId: ctx.vmId, reason });
+}

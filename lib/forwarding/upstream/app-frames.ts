@@ -1,0 +1,172 @@
+import { type Encoding, type Hub, PreparedMessage } from "../../hub/index.js";
+import {
+	type HubMessage,
+	type HubProtocol,
+	jsonProtocol,
+	MessageType,
+	messagePackProtocol,
+} from "../../protocols/index.js";
+import { MAX_RETAINED_BYTES } from "../link/link-terms.js";
+import type { ClientSelection, Frame, RecordFrame, RetainFrame, SendFrame } from "../wire/index.js";
+import type { AppSession } from "./app-session.js";
+import type { RemoteClient } from "./remote-client.js";
+
+/** Calls of one client that are made again; as many view models as an app server lets it hold by default. */
+const MAX_RETAINED_PER_CLIENT = 100;
+
+/** Does at the proxy what an app server says: a session's frames, on their way down. */
+export class AppFrames {
+	readonly #session: AppSession;
+	readonly #hub: Hub;
+	/** The app server's groups: they never meet those of the proxy's own hub. */
+	readonly #groups = new Map<string, Set<RemoteClient>>();
+
+	constructor(session: AppSession, hub: Hub) {
+		this.#session = session;
+		this.#hub = hub;
+	}
+
+	/** Frames about clients that are not here (any more) are passed over: both ends may let one go at the same time. */
+	take(frame: Frame): void {
+		if (frame.type === "send") {
+			this.#send(frame);
+			return;
+		}
+		const remote = "client" in frame ? this.#session.clients.get(frame.client) : undefined;
+		if (remote) this.#takeFor(remote, frame);
+	}
+
+	/** Takes a client out of all groups. */
+	leaveAll(remote: RemoteClient): void {
+		for (const group of remote.groups) this.#leave(remote, group);
+	}
+
+	#takeFor(remote: RemoteClient, frame: Frame): void {
+		switch (frame.type) {
+			case "record":
+				return this.#record(remote, frame);
+			case "join":
+				return this.#join(remote, frame.group);
+			case "leave":
+				return this.#leave(remote, frame.group);
+			case "abort":
+				return remote.connection.close(frame.text, frame.allowReconnect);
+			case "retain":
+				return this.#retain(remote, frame);
+			case "forget":
+				if (remote.hasRetained) remote.retained.delete(frame.key);
+				return;
+			case "hold":
+				return remote.hold();
+			case "go":
+				return remote.go();
+			case "closed":
+				return this.#closed(remote);
+		}
+	}
+
+	/** The app server is done with the client: where that was not our wish, it has refused it. */
+	#closed(remote: RemoteClient): void {
+		this.#session.free(remote.number);
+		this.leaveAll(remote);
+		if (!remote.hasEnded) remote.leaveSession();
+	}
+
+	#record(remote: RemoteClient, { messageType, invocationId, record }: RecordFrame): void {
+		const protocolName = remote.connection.protocolName;
+		const prepared = written(messageType as HubMessage["type"], [{ protocolName, bytes: record }]);
+		if (messageType === MessageType.Invocation) {
+			if (invocationId !== undefined) this.#session.relayAnswers(remote);
+			remote.connection.sendPrepared(prepared);
+		} else if (invocationId === undefined) return;
+		else if (messageType === MessageType.Completion) remote.take(invocationId)?.completer.relay(prepared);
+		// Items may come behind the client's own cancel.
+		else remote.calls.get(invocationId)?.completer.relayItem(prepared);
+	}
+
+	#send({ selection, records }: SendFrame): void {
+		const encodings = records.map(({ encoding, record }) => ({ protocolName: encoding, bytes: record }));
+		const prepared = written(MessageType.Invocation, encodings);
+		for (const remote of this.#members(selection)) {
+			if (remote.hasEnded) continue;
+			try {
+				remote.connection.sendPrepared(prepared);
+			} catch (err) {
+				const client = remote.connection.connectionId;
+				this.#hub.report({ code: "ERR_SERIALIZATION", client, reason: "A message could not be written." });
+				this.#hub.log.debug({ err }, "A message for many could not be written for one.");
+			}
+		}
+	}
+
+	#members(selection: ClientSelection): Iterable<RemoteClient> {
+		switch (selection.kind) {
+			case "all":
+				return without(this.#session.clients.values(), selection.except);
+			case "groups":
+				return without(this.#union(selection.groups), selection.except);
+			case "clients":
+				return selection.clients.flatMap((number) => this.#session.clients.get(number) ?? []);
+		}
+	}
+
+	#union(groups: readonly string[]): Iterable<RemoteClient> {
+		const [first] = groups;
+		if (groups.length === 1 && first !== undefined) return this.#groups.get(first) ?? [];
+		return new Set(groups.flatMap((group) => [...(this.#groups.get(group) ?? [])]));
+	}
+
+	#join(remote: RemoteClient, group: string): void {
+		if (remote.hasEnded) return;
+		let members = this.#groups.get(group);
+		if (!members) {
+			members = new Set();
+			this.#groups.set(group, members);
+		}
+		members.add(remote);
+		remote.groups.add(group);
+	}
+
+	#leave(remote: RemoteClient, group: string): void {
+		remote.groups.delete(group);
+		const members = this.#groups.get(group);
+		if (members?.delete(remote) && members.size === 0) this.#groups.delete(group);
+	}
+
+	/** Kept in memory only, and never logged: it may hold what a user typed. */
+	#retain(remote: RemoteClient, { key, target, encoding, arguments: bytes }: RetainFrame): void {
+		const { retained } = remote;
+		// One that is known keeps its place: a master stands before what is inside it.
+		if (!retained.has(key) && retained.size >= MAX_RETAINED_PER_CLIENT) return;
+		if (bytes.length > MAX_RETAINED_BYTES) return;
+		retained.set(key, {
+			...{ type: MessageType.Invocation, encoding, target, arguments: Buffer.from(bytes) },
+			...{ invocationId: undefined, streamIds: undefined, headers: undefined },
+		});
+	}
+}
+
+const PROTOCOLS: ReadonlyMap<string, HubProtocol> = new Map(
+	[jsonProtocol, messagePackProtocol].map((protocol) => [protocol.name, protocol]),
+);
+
+/** A message that the app server has written: its bytes go out as they are. */
+function written(type: HubMessage["type"], encodings: readonly Encoding[]): PreparedMessage {
+	return PreparedMessage.encodings({ type, encodings, decode: () => decode(encodings) });
+}
+
+/** Needed only where a client speaks a protocol that the app server has not written for. */
+function decode([encoding]: readonly Encoding[]): HubMessage {
+	const protocol = PROTOCOLS.get(encoding?.protocolName ?? "");
+	const splitter = protocol?.createSplitter(Number.POSITIVE_INFINITY);
+	splitter?.push(encoding?.bytes ?? Buffer.alloc(0));
+	const record = splitter?.next();
+	const message = record && protocol?.parse(record);
+	if (message) return message;
+	throw new TypeError("A record of the app server's holds no message.");
+}
+
+function* without(remotes: Iterable<RemoteClient>, except: readonly number[]): Iterable<RemoteClient> {
+	const left = new Set(except);
+	for (const remote of remotes) if (!left.has(remote.number)) yield remote;
+}

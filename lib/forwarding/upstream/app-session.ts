@@ -1,0 +1,155 @@
+import type { TrunklineError } from "../../errors/index.js";
+import { messageOf } from "../../errors/index.js";
+import type { Hub } from "../../hub/index.js";
+import { encodeRawMessage, MessageType, writeMessagePack } from "../../protocols/index.js";
+import { FrameStream } from "../link/frame-stream.js";
+import { newLinkId } from "../link/link-greeting.js";
+import { REOPEN_FEATURE } from "../link/link-terms.js";
+import { openContextOf } from "../link/open-context.js";
+import type { ResolvedSessionOptions, SessionEnd } from "../session/index.js";
+import type { Frame, Hello } from "../wire/index.js";
+import { AppFrames } from "./app-frames.js";
+import type { RemoteClient, UpMessage } from "./remote-client.js";
+
+/** What a session needs of its upstream. */
+export interface AppSessionHost {
+	readonly hub: Hub;
+	readonly url: string;
+	readonly options: ResolvedSessionOptions;
+	/** Bytes that may wait for room in the app server's window before more messages are refused. */
+	readonly maxWaitingBytes: number;
+	/** There is room again. */
+	writable(session: AppSession): void;
+	closeLink(session: AppSession, link: number, incarnation: number, error: TrunklineError): void;
+	/** The session is over, and its clients have left it. */
+	ended(session: AppSession, end: SessionEnd, error: TrunklineError | undefined): void;
+	/** The app server stops: its clients go elsewhere within this time. */
+	draining(session: AppSession, timeoutMs: number): void;
+}
+
+/**
+ * A proxy's session with one app-server instance: its clients by their numbers, and what goes up for them. Life: new
+ * (the app server has not said anything in it) → up ⇄ away → over.
+ */
+export class AppSession {
+	/** Names the session. */
+	readonly id: Buffer = newLinkId();
+	/** Names the instance. */
+	readonly instance: Buffer;
+	/** Whether its clients are opened again at another instance when it is gone. */
+	readonly reopens: boolean;
+	/** How ids of calls to clients begin, beside what the client's connection says. */
+	readonly ids: string;
+	readonly stream: FrameStream;
+	readonly clients: Map<number, RemoteClient> = new Map();
+	/** Whether the app server is about to stop. */
+	isDraining = false;
+	readonly #host: AppSessionHost;
+	readonly #frames: AppFrames;
+	readonly #free: number[] = [];
+	#nextNumber = 1;
+	#isNew = true;
+
+	constructor(host: AppSessionHost, hello: Hello, ids: string) {
+		this.#host = host;
+		this.instance = hello.instance;
+		this.reopens = hello.features.includes(REOPEN_FEATURE);
+		this.ids = ids;
+		this.#frames = new AppFrames(this, host.hub);
+		this.stream = new FrameStream({
+			clock: host.hub.clock,
+			options: host.options,
+			peer: "app",
+			listener: {
+				frame: (frame) => this.#take(frame),
+				writable: () => host.writable(this),
+				closeLink: (link, incarnation, error) => host.closeLink(this, link, incarnation, error),
+				ended: (end, error) => this.#ended(end, error),
+			},
+		});
+	}
+
+	/** Whether the app server cannot know of it yet. */
+	get isNew(): boolean {
+		return this.#isNew;
+	}
+
+	get isOver(): boolean {
+		return this.stream.isOver;
+	}
+
+	/** Something of the app server's came in this session. */
+	heard(): void {
+		this.#isNew = false;
+	}
+
+	/** So much waits for the app server that more messages are refused. */
+	get isOverfull(): boolean {
+		return this.stream.isFull && this.stream.session.counters.waitingBytes > this.#host.maxWaitingBytes;
+	}
+
+	/** Opens a client here. @throws TrunklineError ERR_FORWARD_TOO_LARGE, ERR_SERIALIZATION for its context */
+	open(remote: RemoteClient): void {
+		const { connection } = remote;
+		const number = this.#free.pop() ?? this.#nextNumber++;
+		const ids = `${connection.idPrefix}${this.ids}`;
+		const context = writeMessagePack(openContextOf(connection, ids, this.#host.hub.serverId));
+		this.stream.write({
+			type: "open",
+			client: number,
+			recovered: remote.wasOpen,
+			migrated: false,
+			context,
+		});
+		remote.session = this;
+		remote.number = number;
+		this.clients.set(number, remote);
+		for (const message of remote.hasRetained ? remote.retained.values() : [])
+			this.stream.write({ type: "message", client: number, message });
+	}
+
+	/** Sends a client's message up. @throws as {@link FrameStream.write}; nothing was sent then */
+	send(remote: RemoteClient, { message }: UpMessage): void {
+		this.stream.write({ type: "message", client: remote.number, message });
+	}
+
+	/** The client is gone at this end. */
+	close(remote: RemoteClient, reason: "closed" | "lost" | "migrated"): void {
+		remote.stopAnswers?.();
+		remote.stopAnswers = undefined;
+		this.#frames.leaveAll(remote);
+		this.stream.write({ type: "close", client: remote.number, reason, text: "" });
+	}
+
+	/** Passes a client's answers on to the app server, which asked it. */
+	relayAnswers(remote: RemoteClient): void {
+		if (remote.stopAnswers) return;
+		const { connection } = remote;
+		const encoding = connection.protocolName === "messagepack" ? "messagepack" : "json";
+		remote.stopAnswers = connection.relayAnswers(`${connection.idPrefix}${this.ids}`, (completion) => {
+			if (remote.session !== this || remote.hasEnded) return;
+			const message = encodeRawMessage({ ...completion, type: MessageType.Completion }, encoding);
+			this.stream.write({ type: "message", client: remote.number, message });
+		});
+	}
+
+	/** The app server is done with a number. */
+	free(number: number): void {
+		if (this.clients.delete(number)) this.#free.push(number);
+	}
+
+	#take(frame: Frame): void {
+		this.heard();
+		if (frame.type === "drain") {
+			this.isDraining = true;
+			this.#host.draining(this, frame.timeoutMs);
+		} else if (frame.type !== "load") this.#frames.take(frame);
+	}
+
+	#ended(end: SessionEnd, error: TrunklineError | undefined): void {
+		const { hub, url } = this.#host;
+		const fields = { url, reason: end.reason, clients: this.clients.size, cause: error && messageOf(error) };
+		hub.log[end.reason === "closed" ? "info" : "warn"](fields, "A session with an app server is over.");
+		this.#host.ended(this, end, error);
+	}
+}

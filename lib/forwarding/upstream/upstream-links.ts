@@ -1,0 +1,173 @@
+import type { BackoffOptions, Clock, Log } from "../../base/index.js";
+import { messageOf, type TrunklineError } from "../../errors/index.js";
+import { checkAnswerProof, checkHello, NEW_SESSION_FEATURE, newLinkId } from "../link/link-greeting.js";
+import { LinkSegments } from "../link/link-segments.js";
+import type { LinkPort } from "../session/index.js";
+import { ByeCode, type Hello, LINK_VERSIONS } from "../wire/index.js";
+import type { AppSession } from "./app-session.js";
+import { SegmentLink } from "./segment-link.js";
+
+/** What {@link UpstreamLinks} are made of. */
+export interface UpstreamLinksSettings {
+	readonly url: string;
+	readonly poolSize: number;
+	readonly secret: string | undefined;
+	readonly reconnect: BackoffOptions;
+	readonly clock: Clock;
+	readonly log: Log;
+}
+
+/** Who hears of them. */
+export interface UpstreamLinksListener {
+	/** The session for the instance that a link has reached: the one at hand, or a new one. */
+	sessionFor(hello: Hello): AppSession;
+	/** A link has joined the session. */
+	joined(session: AppSession): void;
+	/** The app server says that a session is over, or does not know it. */
+	over(session: AppSession): void;
+	/** The server at the url knows no native link; all links rest. */
+	unknown(): void;
+}
+
+/** A link that is up, and what it has become part of. */
+interface Joined {
+	readonly segments: LinkSegments;
+	readonly port: LinkPort;
+	readonly session: AppSession;
+}
+
+/**
+ * The links to one url. Each finds out by the app server's HELLO which instance it has reached, and joins the session
+ * with that one; several instances behind one url make several sessions (PROTOCOL.md, "Link").
+ */
+export class UpstreamLinks {
+	readonly #settings: UpstreamLinksSettings;
+	readonly #listener: UpstreamLinksListener;
+	readonly #instance = newLinkId();
+	readonly #links: readonly SegmentLink[];
+	readonly #segments = new Map<SegmentLink, LinkSegments>();
+	readonly #joined = new Map<SegmentLink, Joined>();
+
+	constructor(settings: UpstreamLinksSettings, listener: UpstreamLinksListener) {
+		this.#settings = settings;
+		this.#listener = listener;
+		const owner = {
+			up: (link: SegmentLink) => this.#up(link),
+			bytes: (link: SegmentLink, bytes: Buffer) => this.#segments.get(link)?.receive(bytes),
+			down: (link: SegmentLink) => this.#down(link),
+			unknown: () => this.#unknown(),
+		};
+		this.#links = Array.from({ length: settings.poolSize }, (_, at) => new SegmentLink(at, settings, owner));
+	}
+
+	/** Links that have joined a session. */
+	get joined(): number {
+		return this.#joined.size;
+	}
+
+	/** Links of one session. */
+	of(session: AppSession): number {
+		let count = 0;
+		for (const joined of this.#joined.values()) if (joined.session === session) count++;
+		return count;
+	}
+
+	open(): void {
+		for (const link of this.#links) link.open();
+	}
+
+	/** Cuts a link that the session has dropped; it connects anew. */
+	cut(place: number, incarnation: number, error: TrunklineError): void {
+		const { url, log } = this.#settings;
+		log.warn({ url, link: place, code: error.code, reason: error.message }, "A link to an app server is closed.");
+		const link = this.#links[place];
+		if (link?.incarnation === incarnation) link.cut();
+	}
+
+	/** Tells the app server that a session is over, and lets its links connect anew. */
+	leave(session: AppSession): void {
+		for (const [link, joined] of this.#joined) {
+			if (joined.session !== session) continue;
+			joined.segments.bye(ByeCode.SessionOver, "");
+			this.#joined.delete(link);
+			link.cut();
+		}
+	}
+
+	/** Ends all links for good; resolves when their sockets are gone. */
+	async close(): Promise<void> {
+		for (const { segments } of this.#joined.values()) segments.bye(ByeCode.SessionOver, "");
+		this.#joined.clear();
+		this.#segments.clear();
+		await Promise.all(this.#links.map((link) => link.close()));
+	}
+
+	/** The app server speaks first: only then it is known which session the link is for. */
+	#up(link: SegmentLink): void {
+		const segments = new LinkSegments((bytes) => link.send(bytes), {
+			hello: (hello) => this.#greeted(link, segments, hello),
+			data: (data) => {
+				const joined = this.#joined.get(link);
+				joined?.session.heard();
+				joined?.session.stream.session.receiveData(joined.port.link, joined.port.incarnation, data);
+			},
+			acks: (acks) => {
+				const joined = this.#joined.get(link);
+				joined?.session.heard();
+				joined?.session.stream.session.receiveAcks(joined.port.link, joined.port.incarnation, acks);
+			},
+			over: (code, error) => this.#over(link, code, error),
+		});
+		this.#segments.set(link, segments);
+	}
+
+	#greeted(link: SegmentLink, segments: LinkSegments, hello: Hello): void {
+		const { secret } = this.#settings;
+		checkHello(hello, "app");
+		if (secret !== undefined) checkAnswerProof(hello, secret, link.proof);
+		const session = this.#listener.sessionFor(hello);
+		const port: LinkPort = {
+			link: link.place,
+			incarnation: link.incarnation,
+			send: (data) => segments.send(data),
+			sendAck: (acks) => segments.sendAck(acks),
+		};
+		segments.hello(this.#helloFor(session, port));
+		this.#joined.set(link, { segments, port, session });
+		const fault = session.stream.session.addLink(port, { delivered: 0, window: hello.window });
+		if (fault) throw fault;
+		this.#listener.joined(session);
+	}
+
+	#helloFor(session: AppSession, { link, incarnation }: LinkPort): Hello {
+		return {
+			...{ versions: LINK_VERSIONS, role: "proxy", instance: this.#instance, session: session.id },
+			...{ link, incarnation, ...session.stream.session.greeting() },
+			features: session.isNew ? [NEW_SESSION_FEATURE] : [],
+		};
+	}
+
+	/** The peer has ended the link, or cannot be understood. */
+	#over(link: SegmentLink, code: number, error: TrunklineError): void {
+		const { url, log } = this.#settings;
+		const session = this.#joined.get(link)?.session;
+		const isQuiet = code === ByeCode.SessionOver || code === ByeCode.Done;
+		log[isQuiet ? "debug" : "warn"]({ url, code: error.code, reason: messageOf(error) }, "A link is over.");
+		if (session && code === ByeCode.SessionOver) this.#listener.over(session);
+		else if (session && error.code === "ERR_LINK_PROTOCOL")
+			session.stream.session.rejectLink(link.place, link.incarnation, error.message);
+		link.cut();
+	}
+
+	#down(link: SegmentLink): void {
+		this.#segments.delete(link);
+		const joined = this.#joined.get(link);
+		this.#joined.delete(link);
+		joined?.session.stream.session.removeLink(joined.port.link, joined.port.incarnation);
+	}
+
+	/** All lead to the same place: one answer counts for all. */
+	#unknown(): void {
+		if (this.#joined.size === 0) this.#listener.unknown();
+	}
+}
