@@ -99,7 +99,7 @@ class LinkAcceptor implements Acceptor {
 
 	/** To anybody else the native link is a protocol that does not exist. */
 	protocol(name: string, channel: MessageChannel): HubProtocol | undefined {
-		if (name !== LINK_PROTOCOL) return undefined;
+		if (name !== LINK_PROTOCOL || !this.#options.nativeLinks) return undefined;
 		const isAllowed = this.#proven.has(channel) || this.#options.trusts(channel.request.remoteAddress);
 		return isAllowed ? linkProtocol : undefined;
 	}

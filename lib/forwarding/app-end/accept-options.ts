@@ -56,6 +56,8 @@ export interface AcceptLinksOptions {
 	readonly maxInboxTotal?: number | undefined;
 	/** Messages for a proxy that wait for one of its links to come back. @defaultValue 10_000 */
 	readonly maxHeldMessages?: number | undefined;
+	/** False for an app server as dotNetify's, that knows no native link; for tests. @internal */
+	readonly nativeLinks?: boolean | undefined;
 }
 
 /** {@link AcceptLinksOptions} with every default applied. */
@@ -68,6 +70,7 @@ export interface ResolvedAcceptLinksOptions {
 	readonly maxInbox: number;
 	readonly maxInboxTotal: number;
 	readonly maxHeldMessages: number;
+	readonly nativeLinks: boolean;
 	readonly maxWaitingPerClient: number;
 	readonly maxWaitingBytesPerClient: number;
 	readonly maxClientsPerProxy: number;
@@ -93,6 +96,7 @@ export function resolveAcceptLinksOptions(options: AcceptLinksOptions): Resolved
 		maxInbox: countOption("maxInbox", options.maxInbox, DEFAULT_MAX_INBOX),
 		maxInboxTotal: countOption("maxInboxTotal", options.maxInboxTotal, DEFAULT_MAX_INBOX_TOTAL),
 		maxHeldMessages: countOption("maxHeldMessages", options.maxHeldMessages, DEFAULT_MAX_HELD_MESSAGES),
+		nativeLinks: options.nativeLinks ?? true,
 		...resolveNative(options),
 	});
 }

@@ -78,7 +78,8 @@ export class AppServer {
 	}
 
 	open(): void {
-		this.#native.open();
+		if (this.#settings.options.nativeLinks) this.#native.open();
+		else this.#unknown();
 	}
 
 	/** A client is here; a native link tells the app server of it at once. */

@@ -73,6 +73,8 @@ export interface ForwardingOptions {
 	readonly flushTimeoutMs?: number | undefined;
 	/** How long everything waits when all links to an app server are lost before that is given up (native links). @defaultValue 15_000 ms */
 	readonly sessionTimeoutMs?: number | undefined;
+	/** False for a proxy as dotNetify's, that offers no native link; for tests. @internal */
+	readonly nativeLinks?: boolean | undefined;
 }
 
 /** {@link ForwardingOptions} with every default applied. */
@@ -97,6 +99,7 @@ export interface ResolvedForwardingOptions {
 	readonly reconnect: BackoffOptions;
 	readonly flushTimeoutMs: number;
 	readonly sessionTimeoutMs: number;
+	readonly nativeLinks: boolean;
 }
 
 /** Checks the options and applies the defaults. @throws TrunklineError ERR_OPTION */
@@ -117,6 +120,7 @@ export function resolveForwardingOptions(options: ForwardingOptions): ResolvedFo
 		reconnect: options.reconnect ?? {},
 		flushTimeoutMs: durationOption("flushTimeoutMs", options.flushTimeoutMs, DEFAULT_FLUSH_TIMEOUT_MS),
 		sessionTimeoutMs: durationOption("sessionTimeoutMs", options.sessionTimeoutMs, DEFAULT_SESSION_TIMEOUT_MS),
+		nativeLinks: options.nativeLinks ?? true,
 		...resolveLimits(options),
 	});
 }
