@@ -14,3 +14,5 @@ export const LINK_SILENCE_MS = 15_000;
 export const REOPEN_FEATURE = "reopen";
 /** Largest call that is kept to be made again, in bytes of its arguments. */
 export const MAX_RETAINED_BYTES: number = 16 * 1024;
+/** Before each type of view models that an app server names in HELLO because clients share one. */
+export const SHARED_FEATURE = "shared:";

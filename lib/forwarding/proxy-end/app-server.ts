@@ -15,7 +15,8 @@ import {
 } from "../../protocols/index.js";
 import { contextTextOf } from "../client-context.js";
 import { NativeUpstream } from "../upstream/native-upstream.js";
-import type { RemoteCall, RemoteClient, UpMessage } from "../upstream/remote-client.js";
+import type { ForwardedClient, UpMessage } from "../upstream/forwarded-client.js";
+import type { RemoteCall } from "../upstream/remote-client.js";
 import {
 	disconnectOf,
 	type ForwardedCall,
@@ -66,8 +67,8 @@ export class AppServer {
 		this.#settings = settings;
 		this.#listener = listener;
 		this.#native = new NativeUpstream(settings, {
-			failed: (remote, up, failure) => listener.failed(lostOf(remote, up), failure),
-			unanswered: (remote, call, failure) => listener.failed(unansweredOf(remote, call), failure),
+			failed: (client, up, failure) => listener.failed(lostOf(client, up), failure),
+			unanswered: (client, call, failure) => listener.failed(unansweredOf(client, call), failure),
 			reached: () => this.#reached(),
 			unknown: () => this.#unknown(),
 		});
@@ -180,21 +181,21 @@ export class AppServer {
 		const fallback = this.#makeFallback();
 		this.#fallback = fallback;
 		fallback.open();
-		for (const { remote, up } of this.#native.surrender()) this.#handOver(fallback, remote, up);
+		for (const { client, up } of this.#native.surrender()) this.#handOver(fallback, client, up);
 	}
 
 	/** What has waited for a native link goes over dotNetify's wire, as far as that can carry it. */
-	#handOver(fallback: Upstream, remote: RemoteClient, up: UpMessage): void {
+	#handOver(fallback: Upstream, forwarded: ForwardedClient, up: UpMessage): void {
 		const { message, isCopy, call } = up;
 		if (message.type !== MessageType.Invocation || message.streamIds) {
 			const reason = "dotNetify's wire carries no streams.";
-			this.#listener.failed(lostOf(remote, up), { code: "ERR_FORWARD_UNSUPPORTED", reason });
+			this.#listener.failed(lostOf(forwarded, up), { code: "ERR_FORWARD_UNSUPPORTED", reason });
 			return;
 		}
 		const decoded = decodeRawMessage(message);
 		if (decoded.type !== MessageType.Invocation) return;
 		const { target, arguments: args } = decoded;
-		const { connection: client, hasEnded } = remote;
+		const { connection: client, hasEnded } = forwarded;
 		const completer = call && ((): Completer => call.completer);
 		const vmId = firstText(message.encoding, message.arguments);
 		void fallback.forward(this.#forwarded({ client, target, args, vmId, isCopy, completer }));
@@ -241,7 +242,7 @@ function callOf(ctx: InvocationContext, message: RawMessage): RemoteCall {
 	return { completer: ctx.deferCompletion(), target, vmId };
 }
 
-function lostOf({ connection }: RemoteClient, { message, call, isCopy }: UpMessage): LostMessage {
+function lostOf({ connection }: ForwardedClient, { message, call, isCopy }: UpMessage): LostMessage {
 	const isCall = message.type === MessageType.Invocation || message.type === MessageType.StreamInvocation;
 	const method = isCall ? message.target : "";
 	const completer = call?.completer;
@@ -249,7 +250,7 @@ function lostOf({ connection }: RemoteClient, { message, call, isCopy }: UpMessa
 }
 
 /** A call was sent, and its answer will not come. */
-function unansweredOf({ connection }: RemoteClient, { target, vmId, completer }: RemoteCall): LostMessage {
+function unansweredOf({ connection }: ForwardedClient, { target, vmId, completer }: RemoteCall): LostMessage {
 	return { client: connection, kind: kindOf(target), method: target, vmId, completer, isCopy: false };
 }
 

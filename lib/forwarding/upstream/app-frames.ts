@@ -50,11 +50,11 @@ export class AppFrames {
 			case "leave":
 				return this.#leave(remote, frame.group);
 			case "abort":
-				return remote.connection.close(frame.text, frame.allowReconnect);
+				return remote.client.connection.close(frame.text, frame.allowReconnect);
 			case "retain":
 				return this.#retain(remote, frame);
 			case "forget":
-				if (remote.hasRetained) remote.retained.delete(frame.key);
+				remote.retained.delete(frame.key);
 				return;
 			case "hold":
 				return remote.hold();
@@ -65,19 +65,18 @@ export class AppFrames {
 		}
 	}
 
-	/** The app server is done with the client: where that was not our wish, it has refused it. */
 	#closed(remote: RemoteClient): void {
-		this.#session.free(remote.number);
 		this.leaveAll(remote);
-		if (!remote.hasEnded) remote.leaveSession();
+		this.#session.free(remote);
 	}
 
 	#record(remote: RemoteClient, { messageType, invocationId, record }: RecordFrame): void {
-		const protocolName = remote.connection.protocolName;
+		const { connection } = remote.client;
+		const { protocolName } = connection;
 		const prepared = written(messageType as HubMessage["type"], [{ protocolName, bytes: record }]);
 		if (messageType === MessageType.Invocation) {
 			if (invocationId !== undefined) this.#session.relayAnswers(remote);
-			remote.connection.sendPrepared(prepared);
+			connection.sendPrepared(prepared);
 		} else if (invocationId === undefined) return;
 		else if (messageType === MessageType.Completion) remote.take(invocationId)?.completer.relay(prepared);
 		// Items may come behind the client's own cancel.
@@ -88,11 +87,12 @@ export class AppFrames {
 		const encodings = records.map(({ encoding, record }) => ({ protocolName: encoding, bytes: record }));
 		const prepared = written(MessageType.Invocation, encodings);
 		for (const remote of this.#members(selection)) {
-			if (remote.hasEnded) continue;
+			const { connection, hasEnded } = remote.client;
+			if (hasEnded) continue;
 			try {
-				remote.connection.sendPrepared(prepared);
+				connection.sendPrepared(prepared);
 			} catch (err) {
-				const client = remote.connection.connectionId;
+				const client = connection.connectionId;
 				this.#hub.report({ code: "ERR_SERIALIZATION", client, reason: "A message could not be written." });
 				this.#hub.log.debug({ err }, "A message for many could not be written for one.");
 			}
@@ -117,7 +117,7 @@ export class AppFrames {
 	}
 
 	#join(remote: RemoteClient, group: string): void {
-		if (remote.hasEnded) return;
+		if (remote.client.hasEnded) return;
 		let members = this.#groups.get(group);
 		if (!members) {
 			members = new Set();

@@ -1,15 +1,16 @@
 import type { TrunklineError } from "../../errors/index.js";
 import { messageOf } from "../../errors/index.js";
 import type { Hub } from "../../hub/index.js";
-import { encodeRawMessage, MessageType, writeMessagePack } from "../../protocols/index.js";
+import { encodeRawMessage, MessageType, type RawMessage, writeMessagePack } from "../../protocols/index.js";
 import { FrameStream } from "../link/frame-stream.js";
 import { newLinkId } from "../link/link-greeting.js";
-import { REOPEN_FEATURE } from "../link/link-terms.js";
+import { REOPEN_FEATURE, SHARED_FEATURE } from "../link/link-terms.js";
 import { openContextOf } from "../link/open-context.js";
 import type { ResolvedSessionOptions, SessionEnd } from "../session/index.js";
 import type { Frame, Hello } from "../wire/index.js";
 import { AppFrames } from "./app-frames.js";
-import type { RemoteClient, UpMessage } from "./remote-client.js";
+import type { ForwardedClient } from "./forwarded-client.js";
+import { RemoteClient } from "./remote-client.js";
 
 /** What a session needs of its upstream. */
 export interface AppSessionHost {
@@ -25,6 +26,8 @@ export interface AppSessionHost {
 	ended(session: AppSession, end: SessionEnd, error: TrunklineError | undefined): void;
 	/** The app server stops: its clients go elsewhere within this time. */
 	draining(session: AppSession, timeoutMs: number): void;
+	/** The app server is done with a client that is still there: it was moved, or refused. */
+	freed(remote: RemoteClient): void;
 }
 
 /**
@@ -36,6 +39,10 @@ export class AppSession {
 	readonly id: Buffer = newLinkId();
 	/** Names the instance. */
 	readonly instance: Buffer;
+	/** The instance's name, the same at every proxy. */
+	readonly name: string;
+	/** Types of view models of which clients share one. */
+	readonly sharedTypes: ReadonlySet<string>;
 	/** Whether its clients are opened again at another instance when it is gone. */
 	readonly reopens: boolean;
 	/** How ids of calls to clients begin, beside what the client's connection says. */
@@ -53,6 +60,9 @@ export class AppSession {
 	constructor(host: AppSessionHost, hello: Hello, ids: string) {
 		this.#host = host;
 		this.instance = hello.instance;
+		this.name = hello.instance.toString("hex");
+		const shared = hello.features.filter((feature) => feature.startsWith(SHARED_FEATURE));
+		this.sharedTypes = new Set(shared.map((feature) => feature.slice(SHARED_FEATURE.length)));
 		this.reopens = hello.features.includes(REOPEN_FEATURE);
 		this.ids = ids;
 		this.#frames = new AppFrames(this, host.hub);
@@ -89,53 +99,51 @@ export class AppSession {
 	}
 
 	/** Opens a client here. @throws TrunklineError ERR_FORWARD_TOO_LARGE, ERR_SERIALIZATION for its context */
-	open(remote: RemoteClient): void {
-		const { connection } = remote;
-		const number = this.#free.pop() ?? this.#nextNumber++;
+	open(client: ForwardedClient): RemoteClient {
+		const { connection } = client;
 		const ids = `${connection.idPrefix}${this.ids}`;
 		const context = writeMessagePack(openContextOf(connection, ids, this.#host.hub.serverId));
-		this.stream.write({
-			type: "open",
-			client: number,
-			recovered: remote.wasOpen,
-			migrated: false,
-			context,
-		});
-		remote.session = this;
-		remote.number = number;
+		const number = this.#free.at(-1) ?? this.#nextNumber;
+		const recovered = client.wasOpen;
+		this.stream.write({ type: "open", client: number, recovered, migrated: false, context });
+		if (this.#free.pop() === undefined) this.#nextNumber++;
+		const remote = new RemoteClient(client, this, number);
 		this.clients.set(number, remote);
-		for (const message of remote.hasRetained ? remote.retained.values() : [])
-			this.stream.write({ type: "message", client: number, message });
+		return remote;
 	}
 
 	/** Sends a client's message up. @throws as {@link FrameStream.write}; nothing was sent then */
-	send(remote: RemoteClient, { message }: UpMessage): void {
+	send(remote: RemoteClient, message: RawMessage): void {
 		this.stream.write({ type: "message", client: remote.number, message });
 	}
 
 	/** The client is gone at this end. */
 	close(remote: RemoteClient, reason: "closed" | "lost" | "migrated"): void {
-		remote.stopAnswers?.();
-		remote.stopAnswers = undefined;
-		this.#frames.leaveAll(remote);
+		// What runs over there is still answered.
+		if (reason !== "migrated") remote.leave();
+		if (reason !== "migrated") this.#frames.leaveAll(remote);
 		this.stream.write({ type: "close", client: remote.number, reason, text: "" });
 	}
 
 	/** Passes a client's answers on to the app server, which asked it. */
 	relayAnswers(remote: RemoteClient): void {
 		if (remote.stopAnswers) return;
-		const { connection } = remote;
+		const { connection } = remote.client;
 		const encoding = connection.protocolName === "messagepack" ? "messagepack" : "json";
 		remote.stopAnswers = connection.relayAnswers(`${connection.idPrefix}${this.ids}`, (completion) => {
-			if (remote.session !== this || remote.hasEnded) return;
+			if (this.clients.get(remote.number) !== remote || remote.client.hasEnded) return;
 			const message = encodeRawMessage({ ...completion, type: MessageType.Completion }, encoding);
 			this.stream.write({ type: "message", client: remote.number, message });
 		});
 	}
 
-	/** The app server is done with a number. */
-	free(number: number): void {
-		if (this.clients.delete(number)) this.#free.push(number);
+	/** The app server is done with a client: its number may be used anew. */
+	free(remote: RemoteClient): void {
+		if (!this.clients.delete(remote.number)) return;
+		this.#free.push(remote.number);
+		remote.leave();
+		remote.client.left(remote);
+		this.#host.freed(remote);
 	}
 
 	#take(frame: Frame): void {

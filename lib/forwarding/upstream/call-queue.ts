@@ -1,9 +1,9 @@
 import { type Clock, Fifo, type Timer } from "../../base/index.js";
-import type { RemoteClient, UpMessage } from "./remote-client.js";
+import type { ForwardedClient, UpMessage } from "./forwarded-client.js";
 
 /** A message with its client. */
 export interface QueuedMessage {
-	readonly remote: RemoteClient;
+	readonly client: ForwardedClient;
 	readonly up: UpMessage;
 }
 
@@ -36,10 +36,10 @@ export class CallQueue {
 	}
 
 	/** Says why a message may not wait; undefined where it may. */
-	refusalOf({ remote, up }: QueuedMessage): string | undefined {
+	refusalOf({ client, up }: QueuedMessage): string | undefined {
 		const { maxQueued, maxQueuedBytes, maxQueuedPerClient } = this.#limits;
-		if (remote.waiting >= maxQueuedPerClient)
-			return `${remote.waiting} messages of this client wait already (maxQueuedPerClient)`;
+		if (client.waiting >= maxQueuedPerClient)
+			return `${client.waiting} messages of this client wait already (maxQueuedPerClient)`;
 		if (this.length >= maxQueued) return `${this.length} messages wait already (maxQueued)`;
 		if (this.#bytes + up.bytes <= maxQueuedBytes) return undefined;
 		return `${this.#bytes} bytes wait already (maxQueuedBytes)`;
@@ -74,8 +74,8 @@ export class CallQueue {
 		return all;
 	}
 
-	#count({ remote, up }: QueuedMessage, by: 1 | -1): void {
-		remote.waiting += by;
+	#count({ client, up }: QueuedMessage, by: 1 | -1): void {
+		client.waiting += by;
 		this.#bytes += by * up.bytes;
 	}
 

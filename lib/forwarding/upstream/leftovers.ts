@@ -1,14 +1,14 @@
-import { type CallMessage, MessageType, type RawMessage } from "../../protocols/index.js";
+import { MessageType, type RawMessage } from "../../protocols/index.js";
 import type { SessionEnd } from "../session/index.js";
 import { type Frame, FrameReader } from "../wire/index.js";
 import type { QueuedMessage } from "./call-queue.js";
-import type { RemoteClient, UpMessage } from "./remote-client.js";
+import type { RemoteClient } from "./remote-client.js";
 
 /** What a session leaves that is over, as messages. */
 export interface Leftovers {
 	/** Messages without an answer that were sent, and of which nobody knows whether they were handed on. */
 	readonly lost: readonly QueuedMessage[];
-	/** Messages that were never sent: another instance can have them. */
+	/** Messages that were never sent: another instance can have them. Calls among them still wait for their answer. */
 	readonly unsent: readonly QueuedMessage[];
 	/** Clients whose OPEN was never sent. */
 	readonly unopened: ReadonlySet<RemoteClient>;
@@ -28,14 +28,15 @@ export function leftovers(
 	const waiting: QueuedMessage[] = [];
 	const unopened = new Set<RemoteClient>();
 	for (const frame of framesOf(reader, unconfirmed)) {
+		if (frame.type === "message" && frame.message.invocationId !== undefined) continue;
 		const queued = queuedOf(clients, frame, now);
-		if (queued && isCall(queued.up.message) && queued.up.message.invocationId === undefined) lost.push(queued);
+		if (queued) lost.push(queued);
 	}
 	for (const frame of framesOf(reader, unsent)) {
 		const remote = frame.type === "open" ? clients.get(frame.client) : undefined;
 		if (remote) unopened.add(remote);
 		const queued = queuedOf(clients, frame, now);
-		if (queued && mayWait(queued, waiting)) waiting.push(withCall(queued));
+		if (queued) waiting.push(queued);
 	}
 	return { lost, unsent: waiting, unopened };
 }
@@ -49,32 +50,17 @@ function queuedOf(
 	frame: Frame,
 	takenAt: number,
 ): QueuedMessage | undefined {
-	if (frame.type !== "message") return undefined;
-	const remote = clients.get(frame.client);
+	const remote = frame.type === "message" ? clients.get(frame.client) : undefined;
+	if (frame.type !== "message" || !remote) return undefined;
 	const { message } = frame;
-	return remote && { remote, up: { message, bytes: sizeOf(message), call: undefined, isCopy: false, takenAt } };
+	const isCalling = isCall(message);
+	const id = isCalling ? message.invocationId : undefined;
+	const call = id === undefined ? undefined : remote.take(id);
+	const up = { message, bytes: sizeOf(message), call, isCopy: !isCalling, takenAt };
+	return { client: remote.client, up };
 }
 
-/** What belongs to a call that was sent goes down with it. */
-function mayWait({ remote, up: { message } }: QueuedMessage, before: readonly QueuedMessage[]): boolean {
-	if (isCall(message)) return true;
-	return before.some(
-		({ remote: other, up }) =>
-			other === remote && (up.message.invocationId === message.invocationId || carries(up.message, message.invocationId)),
-	);
-}
-
-function carries(message: RawMessage, streamId: CallMessage["invocationId"]): boolean {
-	return isCall(message) && streamId !== undefined && message.streamIds?.includes(streamId) === true;
-}
-
-function withCall({ remote, up }: QueuedMessage): QueuedMessage {
-	const { invocationId } = up.message;
-	const call = invocationId === undefined || !isCall(up.message) ? undefined : remote.take(invocationId);
-	return { remote, up: { ...up, call } };
-}
-
-function isCall(message: UpMessage["message"]): message is Extract<RawMessage, { readonly type: 1 | 4 }> {
+function isCall(message: RawMessage): message is Extract<RawMessage, { readonly target: string }> {
 	return message.type === MessageType.Invocation || message.type === MessageType.StreamInvocation;
 }
 

@@ -1,25 +1,24 @@
-import { Fifo } from "../../base/index.js";
 import { messageOf, TrunklineError } from "../../errors/index.js";
 import type { ClientConnection, DisconnectReason, Hub } from "../../hub/index.js";
-import { MessageType } from "../../protocols/index.js";
+import { MessageType, type RawMessage } from "../../protocols/index.js";
 import type { ResolvedForwardingOptions } from "../proxy-end/options.js";
 import { resolveSessionOptions, type SessionEnd } from "../session/index.js";
 import type { Hello } from "../wire/index.js";
 import { AppSession, type AppSessionHost } from "./app-session.js";
 import { CallQueue, type QueuedMessage } from "./call-queue.js";
+import { ForwardedClient, type Undelivered, type UpMessage } from "./forwarded-client.js";
 import { leftovers } from "./leftovers.js";
-import { type RemoteCall, RemoteClient, type Undelivered, type UpMessage } from "./remote-client.js";
+import { Placement } from "./placement.js";
+import type { RemoteCall, RemoteClient } from "./remote-client.js";
+import { rendezvous, Sessions } from "./sessions.js";
 import { UpstreamLinks } from "./upstream-links.js";
-
-/** Clients that are opened again, or ended, in one turn of the event loop: the others go on meanwhile. */
-const CLIENTS_PER_TURN = 100;
 
 /** Who hears of an upstream. */
 export interface NativeUpstreamListener {
 	/** A message will not be delivered, or nobody can know whether it was. Called once for it; must not throw. */
-	failed(remote: RemoteClient, up: UpMessage, failure: Undelivered): void;
+	failed(client: ForwardedClient, up: UpMessage, failure: Undelivered): void;
 	/** A call was sent, and its answer will not come. Called once for it; must not throw. */
-	unanswered(remote: RemoteClient, call: RemoteCall, failure: Undelivered): void;
+	unanswered(client: ForwardedClient, call: RemoteCall, failure: Undelivered): void;
 	/** The server there speaks native links. */
 	reached(): void;
 	/** The server there knows no native link. */
@@ -45,12 +44,10 @@ export class NativeUpstream {
 	readonly #listener: NativeUpstreamListener;
 	readonly #links: UpstreamLinks;
 	readonly #queue: CallQueue;
-	readonly #sessions = new Map<string, AppSession>();
-	readonly #remotes = new Map<ClientConnection, RemoteClient>();
-	/** Clients that wait to be opened again. */
-	readonly #homeless = new Fifo<RemoteClient>();
+	readonly #sessions = new Sessions(rendezvous);
+	readonly #placement: Placement;
+	readonly #clients = new Map<ClientConnection, ForwardedClient>();
 	readonly #sessionHost: AppSessionHost;
-	#placing: NodeJS.Immediate | undefined;
 	#room: (() => void)[] = [];
 	#state: "new" | "open" | "closed" = "new";
 	#wasReached = false;
@@ -62,6 +59,10 @@ export class NativeUpstream {
 		this.#listener = listener;
 		this.#sessionHost = this.#makeSessionHost();
 		this.#queue = new CallQueue(options, hub.clock, (queued) => this.#expired(queued));
+		this.#placement = new Placement(this.#sessions, {
+			log: hub.log,
+			placed: (client) => this.#unpark(client),
+		});
 		const { connectionPoolSize: poolSize, secret, reconnect } = options;
 		const { clock, log } = hub;
 		this.#links = new UpstreamLinks(
@@ -97,29 +98,40 @@ export class NativeUpstream {
 		this.#links.open();
 	}
 
-	/** Whether the client is known here. */
-	knows(client: ClientConnection): boolean {
-		return this.#remotes.has(client);
-	}
-
 	/** A client is here: it is opened over there, now or as soon as there is a session. */
-	connect(client: ClientConnection): void {
-		const remote = this.#remoteOf(client);
-		if (!this.#place(remote)) this.#homeless.push(remote);
+	connect(connection: ClientConnection): void {
+		if (this.#state !== "closed") this.#placement.settle(this.#clientOf(connection));
 	}
 
 	/** Takes a message. A returned promise asks to hold the client's reading until it resolves. */
-	forward(client: ClientConnection, up: UpMessage): Promise<void> | undefined {
-		const remote = this.#remoteOf(client);
+	forward(connection: ClientConnection, up: UpMessage): Promise<void> | undefined {
+		const client = this.#clientOf(connection);
 		if (this.#state === "closed") {
-			this.#fail(remote, up, this.#closedFailure);
+			this.#fail(client, up, this.#closedFailure);
 			return undefined;
 		}
 		// What waits was sent before.
-		const session = remote.waiting === 0 ? this.#place(remote) : undefined;
-		if (session) return this.#send(session, remote, up);
-		this.#enqueue({ remote, up });
-		return undefined;
+		if (client.parked || client.waiting > 0) return this.#wait(client, up);
+		const remote = this.#remoteFor(client, up.message);
+		if (remote) return this.#send(remote, up);
+		return isCall(up.message) ? this.#wait(client, up) : undefined;
+	}
+
+	/** A client wants no more of a stream; nothing happens where that is over. */
+	cancel(connection: ClientConnection, invocationId: string): void {
+		const remote = this.#clients.get(connection)?.remoteOf(invocationId);
+		if (!remote?.take(invocationId)) return;
+		const message = { type: MessageType.CancelInvocation, encoding: "json", invocationId, headers: undefined } as const;
+		remote.session.send(remote, message);
+	}
+
+	/** A client is gone: what it has sent is still delivered, and then its end. */
+	disconnect(connection: ClientConnection, { kind }: DisconnectReason): void {
+		const client = this.#clients.get(connection);
+		if (!client) return;
+		client.hasEnded = true;
+		for (const remote of client.remotes) remote.takeAll();
+		if (client.waiting === 0 && !client.parked) this.#leave(client, kind);
 	}
 
 	/**
@@ -127,47 +139,24 @@ export class NativeUpstream {
 	 * are ended with `allowReconnect`: only they can make their state again.
 	 */
 	surrender(): QueuedMessage[] {
-		for (const session of [...this.#sessions.values()]) session.stream.end("restarted");
+		for (const session of [...this.#sessions]) session.stream.end("restarted");
 		const waiting = this.#queue.clear();
-		const open = [...this.#remotes.values()].filter(({ wasOpen, hasEnded }) => wasOpen && !hasEnded);
-		this.#remotes.clear();
-		this.#homeless.clear();
-		this.#closeSome(open);
+		const open = [...this.#clients.values()].filter(({ wasOpen, hasEnded }) => wasOpen && !hasEnded);
+		this.#clients.clear();
+		this.#placement.clear();
+		this.#placement.dismiss(open);
 		return waiting;
-	}
-
-	/** A client wants no more of a stream; nothing happens where that is over. */
-	cancel(client: ClientConnection, invocationId: string): void {
-		const remote = this.#remotes.get(client);
-		if (!remote?.take(invocationId)) return;
-		const encoding = "json";
-		const message = { type: MessageType.CancelInvocation, encoding, invocationId, headers: undefined } as const;
-		const up = { message, bytes: 0, call: undefined, isCopy: true, takenAt: this.#hub.clock.elapsed() };
-		void this.forward(client, up);
-	}
-
-	/** A client is gone: what it has sent is still delivered, and then its end. */
-	disconnect(client: ClientConnection, { kind }: DisconnectReason): void {
-		const remote = this.#remotes.get(client);
-		if (!remote) return;
-		remote.hasEnded = true;
-		remote.takeAll();
-		if (remote.waiting > 0) return;
-		this.#remotes.delete(client);
-		remote.session?.close(remote, kind);
-		remote.go();
 	}
 
 	/** Waits for what was sent to be handed on, up to `flushTimeoutMs`, fails the rest, and ends the links. */
 	async close(): Promise<void> {
 		this.#state = "closed";
-		for (const session of this.#sessions.values()) session.stream.flush();
+		for (const session of this.#sessions) session.stream.flush();
 		await this.#flushed();
-		for (const session of [...this.#sessions.values()]) session.stream.end("closed");
-		for (const { remote, up } of this.#queue.clear()) this.#fail(remote, up, this.#closedFailure);
-		if (this.#placing) clearImmediate(this.#placing);
-		this.#remotes.clear();
-		this.#homeless.clear();
+		for (const session of [...this.#sessions]) session.stream.end("closed");
+		for (const { client, up } of this.#queue.clear()) this.#fail(client, up, this.#closedFailure);
+		this.#placement.clear();
+		this.#clients.clear();
 		this.#freeRoom();
 		await this.#links.close();
 	}
@@ -177,55 +166,44 @@ export class NativeUpstream {
 		return { code: "ERR_FORWARD_CLOSED", reason };
 	}
 
-	#remoteOf(client: ClientConnection): RemoteClient {
-		let remote = this.#remotes.get(client);
-		if (!remote) {
-			remote = new RemoteClient(client);
-			this.#remotes.set(client, remote);
+	#clientOf(connection: ClientConnection): ForwardedClient {
+		let client = this.#clients.get(connection);
+		if (!client) {
+			client = new ForwardedClient(connection);
+			this.#clients.set(connection, client);
 		}
-		return remote;
+		return client;
 	}
 
-	/** The session that the client is open in, after opening it where there is one. */
-	#place(remote: RemoteClient): AppSession | undefined {
-		if (remote.session) return remote.session;
-		const session = this.#pick(remote);
-		if (!session) return undefined;
-		try {
-			session.open(remote);
-			return session;
-		} catch (cause) {
-			this.#hub.log.warn({ err: cause }, "A client cannot be described to an app server; it is closed.");
-			remote.connection.close("The connection could not be forwarded.");
-			return undefined;
-		}
+	/** Where a message goes: a call to its home or the owner of what it is about, everything else behind its call. */
+	#remoteFor(client: ForwardedClient, message: RawMessage): RemoteClient | undefined {
+		if (isCall(message)) return this.#placement.placeFor(client, message);
+		return message.invocationId === undefined ? undefined : client.remoteOf(message.invocationId);
 	}
 
-	/** The instance for a client: the same for as long as it lives, whoever comes beside it. */
-	#pick(_remote: RemoteClient): AppSession | undefined {
-		for (const session of this.#sessions.values()) if (!session.isDraining) return session;
-		return undefined;
-	}
-
-	#send(session: AppSession, remote: RemoteClient, up: UpMessage): Promise<void> | undefined {
+	#send(remote: RemoteClient, up: UpMessage): Promise<void> | undefined {
+		const { client, session } = remote;
 		if (session.isOverfull) {
 			const reason = `Too much waits for the app server ${this.url} already (maxQueuedBytes).`;
-			this.#fail(remote, up, { code: "ERR_FORWARD_QUEUE_FULL", reason });
+			this.#fail(client, up, { code: "ERR_FORWARD_QUEUE_FULL", reason });
 			return undefined;
 		}
-		const id = up.call && up.message.invocationId;
-		if (up.call && id !== undefined && !remote.expect(id, up.call)) {
-			this.#fail(remote, up, { code: "ERR_ARGUMENTS", reason: "The invocationId is in use already." });
+		const { message, call } = up;
+		const id = call && message.invocationId;
+		if (call && id !== undefined && !remote.expect(id, call)) {
+			this.#fail(client, up, { code: "ERR_ARGUMENTS", reason: "The invocationId is in use already." });
 			return undefined;
 		}
 		try {
-			session.send(remote, up);
+			session.send(remote, message);
 		} catch (thrown) {
 			if (id !== undefined) remote.take(id);
 			const code = thrown instanceof TrunklineError ? thrown.code : "ERR_SERIALIZATION";
-			this.#fail(remote, up, { code, reason: messageOf(thrown) });
+			this.#fail(client, up, { code, reason: messageOf(thrown) });
 			return undefined;
 		}
+		if (isCall(message) && message.streamIds) client.opened(message.streamIds, remote);
+		else if (message.type === MessageType.Completion) client.closed(message.invocationId);
 		return remote.held ?? (session.stream.isFull ? this.#waitForRoom() : undefined);
 	}
 
@@ -239,21 +217,33 @@ export class NativeUpstream {
 		for (const resolve of waiting) resolve();
 	}
 
-	#enqueue(queued: QueuedMessage): void {
-		const full = this.#queue.refusalOf(queued);
+	/** There is no session for it, or it is on its way to another one. */
+	#wait(client: ForwardedClient, up: UpMessage): Promise<void> | undefined {
+		if (client.parked && client.parked.length < this.#options.maxQueuedPerClient) {
+			client.parked.push(up);
+			return this.#placement.settled(client);
+		}
+		const full = client.parked ? "too many wait already (maxQueuedPerClient)" : this.#queue.refusalOf({ client, up });
 		const reason = `The message was not forwarded to ${this.url}: ${full}.`;
-		if (full === undefined) this.#queue.push(queued);
-		else this.#fail(queued.remote, queued.up, { code: "ERR_FORWARD_QUEUE_FULL", reason });
+		if (full === undefined) this.#queue.push({ client, up });
+		else this.#fail(client, up, { code: "ERR_FORWARD_QUEUE_FULL", reason });
+		return undefined;
 	}
 
-	#fail(remote: RemoteClient, up: UpMessage, failure: Undelivered): void {
-		this.#listener.failed(remote, up, failure);
+	/** Who is told of the loss of what belongs to a call is told of the call. */
+	#fail(client: ForwardedClient, up: UpMessage, failure: Undelivered): void {
+		if (isCall(up.message)) this.#listener.failed(client, up, failure);
 	}
 
-	#expired({ remote, up }: QueuedMessage): void {
+	#expired({ client, up }: QueuedMessage): void {
 		const reason = `The app server ${this.url} could not be reached for ${this.#options.maxWaitMs} ms (maxWaitMs).`;
-		this.#fail(remote, up, { code: "ERR_FORWARD_EXPIRED", reason });
-		if (remote.hasEnded && remote.waiting === 0) this.#remotes.delete(remote.connection);
+		this.#fail(client, up, { code: "ERR_FORWARD_EXPIRED", reason });
+		if (client.hasEnded && client.waiting === 0) this.#leave(client, "closed");
+	}
+
+	#leave(client: ForwardedClient, kind: DisconnectReason["kind"]): void {
+		this.#clients.delete(client.connection);
+		for (const remote of client.remotes) remote.session.close(remote, kind);
 	}
 
 	#makeSessionHost(): AppSessionHost {
@@ -266,16 +256,16 @@ export class NativeUpstream {
 			writable: () => this.#freeRoom(),
 			closeLink: (_session, link, incarnation, error) => this.#links.cut(link, incarnation, error),
 			ended: (session, end) => this.#ended(session, end),
-			draining: () => {},
+			draining: (session) => this.#placement.evacuate(session),
+			freed: (remote) => this.#placement.moved(remote, remote.session.reopens),
 		};
 	}
 
 	#sessionFor(hello: Hello): AppSession {
-		const key = hello.instance.toString("hex");
-		const known = this.#sessions.get(key);
+		const known = this.#sessions.get(hello.instance.toString("hex"));
 		if (known) return known;
 		const session = new AppSession(this.#sessionHost, hello, nextIds());
-		this.#sessions.set(key, session);
+		this.#sessions.add(session);
 		this.#hub.counters.add("linkSessions");
 		return session;
 	}
@@ -287,93 +277,75 @@ export class NativeUpstream {
 		const links = this.#links.of(session);
 		log[links === 1 ? "info" : "debug"]({ url: this.url, links }, "An app server is reached.");
 		this.#endForsaken();
-		this.#placeAll();
+		this.#placement.changed();
+		this.#drainQueue();
 	}
 
 	/** All links lead elsewhere now: who answered before was replaced. */
 	#endForsaken(): void {
 		if (this.#links.joined < this.#options.connectionPoolSize) return;
-		for (const session of [...this.#sessions.values()])
+		for (const session of [...this.#sessions])
 			if (this.#links.of(session) === 0) session.stream.end("restarted");
 	}
 
-	/** Opens those that wait, some in each turn, and hands on what was queued, in order. */
-	#placeAll(): void {
-		if (this.#placing) return;
+	/** Hands on what was queued, in order. */
+	#drainQueue(): void {
 		for (let next = this.#queue.shift(); next; next = this.#queue.shift()) {
-			const session = this.#place(next.remote);
-			if (!session) {
-				this.#queue.putBack([next]);
-				return;
+			const { client, up } = next;
+			if (client.parked) client.parked.push(up);
+			else {
+				const remote = this.#remoteFor(client, up.message);
+				if (!remote && isCall(up.message)) {
+					this.#queue.putBack([next]);
+					return;
+				}
+				if (remote) this.#send(remote, up);
+				if (client.hasEnded && client.waiting === 0) this.#leave(client, "closed");
 			}
-			this.#send(session, next.remote, next.up);
-			this.#endIfGone(next.remote, session);
 		}
-		this.#placeSome();
 	}
 
-	#endIfGone(remote: RemoteClient, session: AppSession): void {
-		if (!remote.hasEnded || remote.waiting > 0) return;
-		this.#remotes.delete(remote.connection);
-		session.close(remote, "closed");
-	}
-
-	#placeSome(): void {
-		this.#placing = undefined;
-		for (let placed = 0; placed < CLIENTS_PER_TURN; placed++) {
-			const remote = this.#homeless.first;
-			if (!remote) return;
-			const isWaiting = !remote.session && !remote.hasEnded;
-			if (isWaiting && !this.#place(remote)) return;
-			this.#homeless.shift();
-		}
-		this.#placing = setImmediate(() => this.#placeSome());
+	/** A client has a home again: what came meanwhile follows. */
+	#unpark(client: ForwardedClient): void {
+		const { parked = [] } = client;
+		client.parked = undefined;
+		for (const up of parked) void this.forward(client.connection, up);
+		if (client.hasEnded && client.waiting === 0) this.#leave(client, "closed");
 	}
 
 	/** What the session leaves: nothing is sent twice, and nothing is lost without a word. */
 	#ended(session: AppSession, end: SessionEnd): void {
-		this.#sessions.delete(session.instance.toString("hex"));
+		this.#sessions.remove(session);
 		this.#links.leave(session);
 		this.#hub.counters.add("linkSessionsLost");
 		const { lost, unsent, unopened } = leftovers(session.clients, end, this.#hub.clock.elapsed());
 		const reason = `The app server ${this.url} was lost before it had confirmed the message; it may have been processed.`;
 		const failure: Undelivered = { code: "ERR_FORWARD_LINK_LOST", reason };
-		for (const { remote, up } of lost) this.#fail(remote, up, failure);
+		for (const { client, up } of lost) this.#fail(client, up, failure);
 		const remotes = [...session.clients.values()];
 		session.clients.clear();
-		for (const remote of remotes) {
-			this.#bereave(remote, failure);
-			remote.wasOpen ||= !unopened.has(remote);
-		}
-		if (this.#state === "closed") for (const { remote, up } of unsent) this.#fail(remote, up, this.#closedFailure);
-		else this.#queue.putBack(unsent);
+		for (const remote of remotes) this.#bereave(remote, failure, !unopened.has(remote));
 		this.#freeRoom();
-		if (this.#state === "closed") return;
-		this.#resettle(remotes, session.reopens);
+		if (this.#state === "closed") for (const { client, up } of unsent) this.#fail(client, up, this.#closedFailure);
+		else {
+			this.#queue.putBack(unsent);
+			this.#placement.resettle(remotes, session.reopens);
+			this.#drainQueue();
+		}
 	}
 
-	/** A client loses its app server: whoever waits for an answer is told. */
-	#bereave(remote: RemoteClient, failure: Undelivered): void {
-		for (const call of remote.takeAll()) this.#listener.unanswered(remote, call, failure);
-		remote.leaveSession();
-		if (remote.hasEnded && remote.waiting === 0) this.#remotes.delete(remote.connection);
-	}
-
-	#resettle(remotes: readonly RemoteClient[], isReopening: boolean): void {
-		const left = remotes.filter(({ hasEnded }) => !hasEnded);
-		if (!isReopening) this.#closeSome(left);
-		else for (const remote of left) this.#homeless.push(remote);
-		this.#placeAll();
-	}
-
-	/** Their state over there is lost, and only they can make it again. */
-	#closeSome(remotes: RemoteClient[]): void {
-		for (const { connection } of remotes.splice(0, CLIENTS_PER_TURN)) connection.close(undefined, true);
-		if (remotes.length > 0) setImmediate(() => this.#closeSome(remotes));
+	/** A client loses an app server: whoever waits for an answer is told. */
+	#bereave(remote: RemoteClient, failure: Undelivered, wasOpen: boolean): void {
+		const { client } = remote;
+		for (const call of remote.takeAll()) this.#listener.unanswered(client, call, failure);
+		remote.leave();
+		client.left(remote);
+		client.wasOpen ||= wasOpen;
+		if (client.hasEnded && client.waiting === 0) this.#clients.delete(client.connection);
 	}
 
 	async #flushed(): Promise<void> {
-		const sessions = [...this.#sessions.values()].filter(({ stream }) => stream.session.links > 0);
+		const sessions = [...this.#sessions].filter(({ stream }) => stream.session.links > 0);
 		const idle = sessions.map(({ stream }) => new Promise<void>((done) => stream.session.whenIdle(done)));
 		if (idle.length === 0) return;
 		const { clock } = this.#hub;
@@ -385,6 +357,10 @@ export class NativeUpstream {
 			});
 		});
 	}
+}
+
+function isCall(message: RawMessage): message is Extract<RawMessage, { readonly target: string }> {
+	return message.type === MessageType.Invocation || message.type === MessageType.StreamInvocation;
 }
 
 let lastIds = 0;

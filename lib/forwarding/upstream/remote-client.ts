@@ -1,8 +1,8 @@
 import { type Deferred, deferred } from "../../base/index.js";
-import type { ErrorCode } from "../../errors/index.js";
-import type { ClientConnection, Completer } from "../../hub/index.js";
-import type { RawMessage } from "../../protocols/index.js";
+import type { Completer } from "../../hub/index.js";
+import type { RawInvocation } from "../../protocols/index.js";
 import type { AppSession } from "./app-session.js";
+import type { ForwardedClient } from "./forwarded-client.js";
 
 /** A call of a client whose answer is still to come. */
 export interface RemoteCall {
@@ -12,59 +12,29 @@ export interface RemoteCall {
 	readonly vmId: string | undefined;
 }
 
-/** A client's message on its way up. */
-export interface UpMessage {
-	readonly message: RawMessage;
-	/** About how many bytes it takes. */
-	readonly bytes: number;
-	/** Where its caller waits for an answer. */
-	readonly call: RemoteCall | undefined;
-	/** Whether the caller hears of its loss: not of a copy, which somebody else answers. */
-	readonly isCopy: boolean;
-	/** When it was taken, by the hub's clock. */
-	readonly takenAt: number;
-}
-
-/** A call that is to be made again at another instance. */
-export type RetainedCall = Extract<RawMessage, { readonly type: 1 }>;
-
-/** Why a message was not delivered. */
-export interface Undelivered {
-	readonly code: ErrorCode;
-	readonly reason: string;
-}
-
-/**
- * A client as an upstream knows it, from its first message (or its connect) to its end there. It outlives sessions: one
- * that is over leaves it waiting for the next one.
- */
+/** A client as one session knows it, from its OPEN to its CLOSED or the session's end. */
 export class RemoteClient {
-	readonly connection: ClientConnection;
-	/** Where it is open; undefined while there is no session for it. */
-	session: AppSession | undefined;
-	/** Its number in that session. */
-	number = 0;
-	/** Whether an instance that is gone had it open. */
-	wasOpen = false;
-	/** Whether the client is gone: nothing of it follows. */
-	hasEnded = false;
-	/** Messages of it that wait for a session. */
-	waiting = 0;
+	readonly client: ForwardedClient;
+	readonly session: AppSession;
+	/** Its number in the session. */
+	readonly number: number;
 	/** Ends the passing on of its answers to calls of the session's app server. */
 	stopAnswers: (() => void) | undefined;
 	// Most clients have none of these at most times.
 	#calls: Map<string, RemoteCall> | undefined;
 	#groups: Set<string> | undefined;
-	#retained: Map<string, RetainedCall> | undefined;
+	#retained: Map<string, RawInvocation> | undefined;
 	#held: Deferred<void> | undefined;
 
-	constructor(connection: ClientConnection) {
-		this.connection = connection;
+	constructor(client: ForwardedClient, session: AppSession, number: number) {
+		this.client = client;
+		this.session = session;
+		this.number = number;
 	}
 
 	/** Its calls that wait for an answer, by their ids. */
 	get calls(): ReadonlyMap<string, RemoteCall> {
-		return this.#calls ?? NONE;
+		return this.#calls ?? NO_CALLS;
 	}
 
 	/** The groups of the app server that it is in. */
@@ -73,14 +43,17 @@ export class RemoteClient {
 		return this.#groups;
 	}
 
-	/** What is to be asked again, in the order in which it was first asked. */
-	get retained(): Map<string, RetainedCall> {
+	/** What is to be asked again where the app server goes away, in the order in which it was first asked. */
+	get retained(): Map<string, RawInvocation> {
 		this.#retained ??= new Map();
 		return this.#retained;
 	}
 
-	get hasRetained(): boolean {
-		return this.#retained !== undefined && this.#retained.size > 0;
+	/** Takes out what is to be asked again. */
+	takeRetained(): RawInvocation[] {
+		const retained = [...(this.#retained?.values() ?? [])];
+		this.#retained = undefined;
+		return retained;
 	}
 
 	/** Remembers a call; false where its id is in use. */
@@ -119,15 +92,12 @@ export class RemoteClient {
 		this.#held = undefined;
 	}
 
-	/** The session is over: what it knew of the client is void. */
-	leaveSession(): void {
+	/** Nothing is passed on any more, in either direction. */
+	leave(): void {
 		this.stopAnswers?.();
 		this.stopAnswers = undefined;
-		this.session = undefined;
-		this.number = 0;
-		this.#groups = undefined;
 		this.go();
 	}
 }
 
-const NONE: ReadonlyMap<string, RemoteCall> = new Map();
+const NO_CALLS: ReadonlyMap<string, RemoteCall> = new Map();

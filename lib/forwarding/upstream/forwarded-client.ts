@@ -1,0 +1,99 @@
+import type { ErrorCode } from "../../errors/index.js";
+import type { ClientConnection } from "../../hub/index.js";
+import type { RawInvocation, RawMessage } from "../../protocols/index.js";
+import type { AppSession } from "./app-session.js";
+import type { RemoteCall, RemoteClient } from "./remote-client.js";
+
+/** A client's message on its way up. */
+export interface UpMessage {
+	readonly message: RawMessage;
+	/** About how many bytes it takes. */
+	readonly bytes: number;
+	/** Where its caller waits for an answer. */
+	readonly call: RemoteCall | undefined;
+	/** Whether nobody hears of its loss: a copy, which somebody else answers, or what belongs to a call. */
+	readonly isCopy: boolean;
+	/** When it was taken, by the hub's clock. */
+	readonly takenAt: number;
+}
+
+/** Why a message was not delivered. */
+export interface Undelivered {
+	readonly code: ErrorCode;
+	readonly reason: string;
+}
+
+/**
+ * A client as an upstream knows it, from its connect (or its first message) to its end there. It outlives sessions: its
+ * home is the session that has it; where shared view models have an owner, that session has it too.
+ */
+export class ForwardedClient {
+	readonly connection: ClientConnection;
+	/** Where it is at home; undefined while there is no session for it. */
+	home: RemoteClient | undefined;
+	/** Whether an instance that is gone had it open. */
+	wasOpen = false;
+	/** Whether the client is gone: nothing of it follows. */
+	hasEnded = false;
+	/** Messages of it that wait for a session. */
+	waiting = 0;
+	/** What it sends while it is moved from one instance to another. */
+	parked: UpMessage[] | undefined;
+	/** Calls that are made again as soon as there is a session. */
+	replays: readonly RawInvocation[] = NO_REPLAYS;
+	/** Sessions that have it beside its home. */
+	#guests: RemoteClient[] | undefined;
+	/** Which session takes what the client sends for a stream. */
+	#streams: Map<string, RemoteClient> | undefined;
+
+	constructor(connection: ClientConnection) {
+		this.connection = connection;
+	}
+
+	/** Everywhere it is open. */
+	get remotes(): readonly RemoteClient[] {
+		if (!this.#guests) return this.home ? [this.home] : NO_REMOTES;
+		return this.home ? [this.home, ...this.#guests] : this.#guests;
+	}
+
+	at(session: AppSession): RemoteClient | undefined {
+		if (this.home?.session === session) return this.home;
+		return this.#guests?.find((remote) => remote.session === session);
+	}
+
+	/** It is open in one more session. */
+	joined(remote: RemoteClient, isHome: boolean): void {
+		if (isHome) {
+			this.#guests = this.#guests?.filter((guest) => guest !== remote);
+			if (this.home && this.home !== remote) this.#guests = [...(this.#guests ?? []), this.home];
+			this.home = remote;
+		} else this.#guests = [...(this.#guests ?? []), remote];
+	}
+
+	/** A session has it no more. */
+	left(remote: RemoteClient): void {
+		if (this.home === remote) this.home = undefined;
+		const guests = this.#guests?.filter((guest) => guest !== remote);
+		this.#guests = guests?.length ? guests : undefined;
+		for (const [id, other] of this.#streams ?? []) if (other === remote) this.#streams?.delete(id);
+	}
+
+	/** What the client sends for these streams goes where their call went. */
+	opened(streamIds: readonly string[], remote: RemoteClient): void {
+		this.#streams ??= new Map();
+		for (const id of streamIds) this.#streams.set(id, remote);
+	}
+
+	/** Where a message goes that belongs to a call or to a stream of one; undefined where that is over. */
+	remoteOf(id: string): RemoteClient | undefined {
+		return this.#streams?.get(id) ?? this.remotes.find(({ calls }) => calls.has(id));
+	}
+
+	/** A stream of the client's is over. */
+	closed(streamId: string): void {
+		if (this.#streams?.delete(streamId) && this.#streams.size === 0) this.#streams = undefined;
+	}
+}
+
+const NO_REMOTES: readonly RemoteClient[] = [];
+const NO_REPLAYS: readonly RawInvocation[] = [];
