@@ -60,6 +60,11 @@ class LinkAcceptance implements HubExtension {
 		hub.accept(new LinkAcceptor({ hub, options: this.#options, proofs, proxies, desk }));
 	}
 
+	/** Proxies take their clients elsewhere, or keep them until somebody takes our place. */
+	async evacuate(): Promise<void> {
+		await this.#desk?.evacuate();
+	}
+
 	async close(): Promise<void> {
 		this.#proxies?.dispose();
 		await this.#desk?.close();

@@ -70,6 +70,12 @@ export class LinkDesk {
 		link.begin(rest);
 	}
 
+	/** Asks all proxies to take their clients elsewhere; resolves when they have. */
+	async evacuate(): Promise<void> {
+		const sessions = [...this.#sessions.values()].filter(({ stream }) => stream.session.links > 0);
+		await Promise.all(sessions.map((session) => session.evacuate()));
+	}
+
 	/** Lets proxies have what is on its way, up to `flushTimeoutMs`, and ends all sessions. */
 	async close(): Promise<void> {
 		const sessions = [...this.#sessions.values()];
@@ -135,6 +141,8 @@ export class LinkDesk {
 		for (const session of this.#sessions.values())
 			if (session.instance === instance) session.stream.end("restarted");
 		const session = new ProxySession(this.#sessionHost, instance, id);
+		// Our HELLO has granted a whole window already, before it was known for which session.
+		session.stream.session.greeting();
 		this.#sessions.set(id, session);
 		const { remoteAddress } = connection.request;
 		this.#hub.log.info({ proxy: instance.slice(0, 8), remoteAddress }, "A proxy has a session here.");

@@ -47,6 +47,8 @@ export class ProxySession implements Carrier {
 	/** Clients of which it is not known yet whether they may be here: they hear nothing that is for all. */
 	#pending = 0;
 	#room: Deferred<void> | undefined;
+	/** Resolved when the last client has gone elsewhere. */
+	#evacuated: Deferred<void> | undefined;
 
 	constructor(host: ProxySessionHost, instance: string, id: string) {
 		this.#host = host;
@@ -76,6 +78,14 @@ export class ProxySession implements Carrier {
 		if (!this.stream.isFull || this.stream.isOver) return undefined;
 		this.#room ??= deferred();
 		return this.#room.promise;
+	}
+
+	/** Asks the proxy to take its clients elsewhere; resolves when none is left here. */
+	async evacuate(): Promise<void> {
+		this.stream.write({ type: "drain", timeoutMs: 0 });
+		if (this.#clients.size === 0) return;
+		this.#evacuated ??= deferred();
+		await this.#evacuated.promise;
 	}
 
 	send(selection: Selection, members: readonly ClientConnection[], message: PreparedMessage): void {
@@ -111,6 +121,7 @@ export class ProxySession implements Carrier {
 		const client = this.#clients.get(number);
 		if (!client) return;
 		this.#drop(client);
+		if (client.left) return;
 		// Its proxy opens it again where we are replaced: the end of the session tells it so.
 		if (this.#hub.isClosing && allowReconnect && this.#hub.options.recovery === "reopen") return;
 		this.stream.write({ type: "abort", client: number, allowReconnect, text: error });
@@ -236,12 +247,21 @@ export class ProxySession implements Carrier {
 			if (isEnding) return;
 			isEnding = true;
 			late.cancel();
-			this.#drop(client);
-			void connection.ended({ kind }).then(() => this.#gone(client));
+			if (kind === "migrated") void this.#handOver(client, connection);
+			else {
+				this.#drop(client);
+				void connection.ended({ kind }).then(() => this.#gone(client));
+			}
 		};
 		// A method that never returns must not keep its client for ever.
 		const late = this.#hub.clock.schedule(this.#hub.options.listenerTimeoutMs, end);
 		client.inbox.whenEmpty(end);
+	}
+
+	/** Its proxy has another place for it: what runs is answered first. */
+	async #handOver(client: PeerClient, connection: ClientConnection): Promise<void> {
+		await connection.drain({ kind: "migrated" });
+		this.#gone(client);
 	}
 
 	/** Both ends are done with the client: its number may be used anew. */
@@ -249,6 +269,7 @@ export class ProxySession implements Carrier {
 		if (this.#clients.get(client.number) !== client) return;
 		this.#clients.delete(client.number);
 		this.stream.write({ type: "closed", client: client.number });
+		if (this.#clients.size === 0) this.#evacuated?.resolve();
 	}
 
 	/** Nothing goes to it or comes from it any more; what nobody has seen is reported. */
@@ -292,6 +313,7 @@ export class ProxySession implements Carrier {
 	#ended(end: SessionEnd, error: TrunklineError | undefined): void {
 		const { reason } = end;
 		this.#freeRoom();
+		this.#evacuated?.resolve();
 		this.#reportLost(end);
 		const clients = [...this.#clients.values()];
 		this.#clients.clear();

@@ -279,16 +279,20 @@ export class ClientConnection {
 
 	/** Ends this connection in order with a Close message, and its life with reason `closed`. */
 	close(error?: string, allowReconnect = false): void {
+		this.#close({ type: MessageType.Close, error, allowReconnect }, { kind: "closed" });
+	}
+
+	#close(message: CloseMessage, reason: DisconnectReason): void {
 		if (this.#state === "ended") return;
-		this.wire.close({ type: MessageType.Close, error, allowReconnect });
-		void this.ended({ kind: "closed" });
+		this.wire.close(message);
+		void this.ended(reason);
 	}
 
 	/**
 	 * Ends this connection with `allowReconnect` as soon as the calls that run are answered, and starts no more: what its
 	 * client still asks for, it may ask for elsewhere. Streams to it are not waited for. Resolves when all is cleaned up.
 	 */
-	async drain(): Promise<void> {
+	async drain(reason: DisconnectReason = { kind: "closed" }): Promise<void> {
 		if (this.#state === "open" && this.#calls > 0) {
 			this.#state = "draining";
 			this.#dropWaiting();
@@ -296,8 +300,8 @@ export class ClientConnection {
 			this.#idle = resolve;
 			await promise;
 		}
-		this.close(undefined, true);
-		await this.ended({ kind: "closed" });
+		this.#close({ type: MessageType.Close, allowReconnect: true }, reason);
+		await this.ended(reason);
 	}
 
 	/** The client is gone. Resolves when everything of it is cleaned up; later calls return the same promise. */

@@ -35,6 +35,11 @@ export interface HubExtension {
 	readonly maxFrameBytes?: number | undefined;
 	/** False until the hub may take traffic (a proxy that has not reached an app server yet). Absent: always ready. */
 	ready?(): boolean;
+	/**
+	 * Called first by `hub.close`: clients that others can have are handed over. Resolves when they are; it is waited for up
+	 * to the deadline of the close.
+	 */
+	evacuate?(): Promise<void>;
 	/** Called by `hub.close`, after the clients are gone. */
 	close?(): Promise<void>;
 }
