@@ -14,7 +14,8 @@ import {
 	type RawMessage,
 } from "../../protocols/index.js";
 import { contextTextOf } from "../client-context.js";
-import { NativeUpstream } from "../upstream/native-upstream.js";
+import { NativeUpstream, type UpstreamUrl } from "../upstream/native-upstream.js";
+import { type PickStrategy, pickFunction } from "../upstream/pick.js";
 import type { ForwardedClient, UpMessage } from "../upstream/forwarded-client.js";
 import type { RemoteCall } from "../upstream/remote-client.js";
 import {
@@ -44,7 +45,10 @@ export interface AppServerListener {
 
 /** What an {@link AppServer} is made of. */
 export interface AppServerSettings {
+	/** What it is called in messages; its address where it has one only. */
 	readonly url: string;
+	/** Its addresses, where it has several: equal app servers that share the clients. */
+	readonly replicas?: { readonly urls: () => readonly UpstreamUrl[]; readonly pick: PickStrategy; readonly refreshMs: number | undefined } | undefined;
 	readonly hub: Hub;
 	/** Names the hub on dotNetify's wire. */
 	readonly hubId: string;
@@ -61,16 +65,20 @@ export class AppServer {
 	readonly #native: NativeUpstream;
 	#fallback: Upstream | undefined;
 	#retry: Timer | undefined;
+	#refreshing: Timer | undefined;
 	#isClosed = false;
 
 	constructor(settings: AppServerSettings, listener: AppServerListener) {
 		this.#settings = settings;
 		this.#listener = listener;
-		this.#native = new NativeUpstream(settings, {
+		const { url, replicas, hub, options } = settings;
+		const urls = replicas?.urls() ?? [{ url, weight: 1 }];
+		const pick = pickFunction(replicas?.pick ?? "rendezvous");
+		this.#native = new NativeUpstream({ name: url, urls, pick, hub, options }, {
 			failed: (client, up, failure) => listener.failed(lostOf(client, up), failure),
 			unanswered: (client, call, failure) => listener.failed(unansweredOf(client, call), failure),
 			reached: () => this.#reached(),
-			unknown: () => this.#unknown(),
+			unknown: (address) => (replicas ? this.#unknownReplica(address) : this.#unknown()),
 		});
 	}
 
@@ -79,8 +87,36 @@ export class AppServer {
 	}
 
 	open(): void {
+		this.#refresh();
 		if (this.#settings.options.nativeLinks) this.#native.open();
 		else this.#unknown();
+	}
+
+	/** Asks for the list of replicas now and then. */
+	#refresh(): void {
+		const { replicas, hub } = this.#settings;
+		if (replicas?.refreshMs === undefined || this.#isClosed) return;
+		this.#refreshing = hub.clock.schedule(replicas.refreshMs, () => {
+			try {
+				this.#native.lead(replicas.urls());
+			} catch (err) {
+				hub.log.error({ err }, "The list of replicas cannot be had; the last one goes on.");
+			}
+			this.#refresh();
+		});
+	}
+
+	#unknownReplica(url: string): void {
+		const { hub } = this.#settings;
+		hub.log.warn({ url }, "A replica knows no native link, and is not used: dotNetify's wire cannot share clients.");
+		this.#retryLater();
+	}
+
+	#retryLater(): void {
+		this.#retry ??= this.#settings.hub.clock.schedule(NATIVE_RETRY_MS, () => {
+			this.#retry = undefined;
+			this.#native.open();
+		});
 	}
 
 	/** A client is here; a native link tells the app server of it at once. */
@@ -111,6 +147,7 @@ export class AppServer {
 	async close(): Promise<void> {
 		this.#isClosed = true;
 		this.#retry?.cancel();
+		this.#refreshing?.cancel();
 		await Promise.all([this.#native.close(), this.#fallback?.close()]);
 	}
 
@@ -172,10 +209,7 @@ export class AppServer {
 	#unknown(): void {
 		if (this.#isClosed) return;
 		const { url, hub } = this.#settings;
-		this.#retry ??= hub.clock.schedule(NATIVE_RETRY_MS, () => {
-			this.#retry = undefined;
-			this.#native.open();
-		});
+		if (this.#settings.options.nativeLinks) this.#retryLater();
 		if (this.#fallback) return;
 		hub.log.info({ url }, "An app server knows no native link; dotNetify's wire is spoken to it.");
 		const fallback = this.#makeFallback();

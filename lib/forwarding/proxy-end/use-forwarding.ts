@@ -9,14 +9,16 @@ import type {
 	Middleware,
 } from "../../hub/index.js";
 import { DISCONNECTED_METHOD, HubTarget, parseLinkResponse } from "../../protocols/index.js";
+import type { UpstreamUrl } from "../upstream/native-upstream.js";
 import { forwardingException } from "../forwarding-exception.js";
-import { AppServer } from "./app-server.js";
+import { AppServer, type AppServerSettings } from "./app-server.js";
 import type { ForwardingFailure, LostMessage } from "./forwarded-message.js";
 import {
 	type ForwardingOptions,
 	type ResolvedForwardingOptions,
 	resolveForwardingOptions,
 } from "./options.js";
+import { Replicas } from "./replicas.js";
 import { applyResponse } from "./responses.js";
 
 /** One id for the life of a hub: app servers know by it which links lead to the same clients. */
@@ -46,9 +48,10 @@ const DEFAULT_PATH = "/dotnetify";
  * @throws TrunklineError ERR_OPTION for a bad url or option.
  */
 export function useForwarding(
-	url: string | readonly string[],
+	url: string | readonly string[] | Replicas,
 	options: ForwardingOptions = {},
 ): HubExtension {
+	if (url instanceof Replicas) return new Forwarding([url], resolveForwardingOptions(options));
 	const urls = typeof url === "string" ? [url] : [...url];
 	if (urls.length === 0)
 		throw new TrunklineError("ERR_OPTION", "useForwarding needs one url at least; found none.");
@@ -69,22 +72,23 @@ class Forwarding implements HubExtension {
 	readonly wantsBytes = true;
 	/** Takes calls on the spot; absent where they go on to others as well. */
 	readonly take?: (ctx: InvocationContext) => Promise<void> | boolean;
-	readonly #urls: readonly URL[];
+	readonly #targets: readonly (URL | Replicas)[];
 	readonly #options: ResolvedForwardingOptions;
 	/** Clients whose end was forwarded: nothing of them may follow. */
 	readonly #gone = new WeakSet<ClientConnection>();
 	#servers: readonly AppServer[] = [];
 	#hub: Hub | undefined;
 
-	constructor(urls: readonly URL[], options: ResolvedForwardingOptions) {
-		this.#urls = urls;
+	constructor(targets: readonly (URL | Replicas)[], options: ResolvedForwardingOptions) {
+		this.#targets = targets;
 		this.#options = options;
 		if (options.haltPipeline) this.take = (ctx) => this.#take(ctx);
 	}
 
 	install(hub: Hub): Middleware | undefined {
 		this.#hub = hub;
-		if (this.#urls.every((url) => url.pathname !== "/")) this.mounted(DEFAULT_PATH);
+		const needsPath = (target: URL | Replicas): boolean => !(target instanceof URL) || target.pathname === "/";
+		if (!this.#targets.some(needsPath)) this.mounted(DEFAULT_PATH);
 		if (!this.#options.hasFilter) hub.on("connected", ({ connection }) => this.#connected(connection));
 		hub.on("disconnected", ({ connection }, reason) => this.#disconnected(connection, reason));
 		return this.#options.haltPipeline ? undefined : (ctx, next) => this.#copy(ctx, next);
@@ -93,7 +97,7 @@ class Forwarding implements HubExtension {
 	mounted(path: string): void {
 		const hub = this.#hub;
 		if (!hub || this.#servers.length > 0) return;
-		this.#servers = this.#urls.map((url) => this.#connect(hub, url, path));
+		this.#servers = this.#targets.map((target) => this.#connect(hub, target, path));
 		for (const server of this.#servers) server.open();
 	}
 
@@ -105,11 +109,10 @@ class Forwarding implements HubExtension {
 		await Promise.all(this.#servers.map((server) => server.close()));
 	}
 
-	#connect(hub: Hub, url: URL, path: string): AppServer {
-		const whole = new URL(url);
-		if (whole.pathname === "/") whole.pathname = path;
+	#connect(hub: Hub, target: URL | Replicas, path: string): AppServer {
+		const place = target instanceof URL ? { url: withPath(target, path) } : placesOf(target, path);
 		return new AppServer(
-			{ url: whole.href, hub, hubId: hubIdOf(hub), options: this.#options },
+			{ ...place, hub, hubId: hubIdOf(hub), options: this.#options },
 			{
 				response: (argument) => void this.#respond(hub, argument),
 				failed: (message, failure) => tell(hub, message, failure),
@@ -170,6 +173,21 @@ class Forwarding implements HubExtension {
 			});
 		}
 	}
+}
+
+/** A url without a path gets the one that the hub is mounted on. */
+function withPath(url: URL, path: string): string {
+	const whole = new URL(url);
+	if (whole.pathname === "/") whole.pathname = path;
+	return whole.href;
+}
+
+function placesOf(replicas: Replicas, path: string): Pick<AppServerSettings, "url" | "replicas"> {
+	const { pick, refreshMs } = replicas;
+	const urls = (): readonly UpstreamUrl[] =>
+		replicas.urls().map(({ url, weight }) => ({ url: withPath(checkUrl(url), path), weight }));
+	const first = urls().map(({ url }) => url);
+	return { url: first.length === 1 ? String(first[0]) : `replicas (${first.join(", ")})`, replicas: { urls, pick, refreshMs } };
 }
 
 /** Names that were compared before: targets are few, and compared with each message. */

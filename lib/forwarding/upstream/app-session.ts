@@ -15,7 +15,6 @@ import { RemoteClient } from "./remote-client.js";
 /** What a session needs of its upstream. */
 export interface AppSessionHost {
 	readonly hub: Hub;
-	readonly url: string;
 	readonly options: ResolvedSessionOptions;
 	/** Bytes that may wait for room in the app server's window before more messages are refused. */
 	readonly maxWaitingBytes: number;
@@ -30,6 +29,13 @@ export interface AppSessionHost {
 	freed(remote: RemoteClient): void;
 }
 
+/** Where a session leads, and how ids of calls to its clients begin. */
+export interface AppSessionPlace {
+	readonly url: string;
+	readonly weight: number;
+	readonly ids: string;
+}
+
 /**
  * A proxy's session with one app-server instance: its clients by their numbers, and what goes up for them. Life: new
  * (the app server has not said anything in it) → up ⇄ away → over.
@@ -41,6 +47,9 @@ export class AppSession {
 	readonly instance: Buffer;
 	/** The instance's name, the same at every proxy. */
 	readonly name: string;
+	/** The address by which it was reached first, and that one's share among replicas. */
+	readonly url: string;
+	readonly weight: number;
 	/** Types of view models of which clients share one. */
 	readonly sharedTypes: ReadonlySet<string>;
 	/** Whether its clients are opened again at another instance when it is gone. */
@@ -56,9 +65,12 @@ export class AppSession {
 	readonly #free: number[] = [];
 	#nextNumber = 1;
 	#isNew = true;
+	#whenEmpty: (() => void) | undefined;
 
-	constructor(host: AppSessionHost, hello: Hello, ids: string) {
+	constructor(host: AppSessionHost, hello: Hello, { url, weight, ids }: AppSessionPlace) {
 		this.#host = host;
+		this.url = url;
+		this.weight = weight;
 		this.instance = hello.instance;
 		this.name = hello.instance.toString("hex");
 		const shared = hello.features.filter((feature) => feature.startsWith(SHARED_FEATURE));
@@ -86,6 +98,13 @@ export class AppSession {
 
 	get isOver(): boolean {
 		return this.stream.isOver;
+	}
+
+	/** Its address is not to be used any more: it is over as soon as its last client is elsewhere. */
+	abandon(whenEmpty: () => void): void {
+		this.isDraining = true;
+		if (this.clients.size === 0) whenEmpty();
+		else this.#whenEmpty = whenEmpty;
 	}
 
 	/** Something of the app server's came in this session. */
@@ -144,6 +163,7 @@ export class AppSession {
 		remote.leave();
 		remote.client.left(remote);
 		this.#host.freed(remote);
+		if (this.clients.size === 0) this.#whenEmpty?.();
 	}
 
 	#take(frame: Frame): void {
@@ -155,7 +175,8 @@ export class AppSession {
 	}
 
 	#ended(end: SessionEnd, error: TrunklineError | undefined): void {
-		const { hub, url } = this.#host;
+		const { hub } = this.#host;
+		const { url } = this;
 		const fields = { url, reason: end.reason, clients: this.clients.size, cause: error && messageOf(error) };
 		hub.log[end.reason === "closed" ? "info" : "warn"](fields, "A session with an app server is over.");
 		this.#host.ended(this, end, error);

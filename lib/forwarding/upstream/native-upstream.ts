@@ -8,9 +8,10 @@ import { AppSession, type AppSessionHost } from "./app-session.js";
 import { CallQueue, type QueuedMessage } from "./call-queue.js";
 import { ForwardedClient, type Undelivered, type UpMessage } from "./forwarded-client.js";
 import { leftovers } from "./leftovers.js";
+import type { PickFunction } from "./pick.js";
 import { Placement } from "./placement.js";
 import type { RemoteCall, RemoteClient } from "./remote-client.js";
-import { rendezvous, Sessions } from "./sessions.js";
+import { Sessions } from "./sessions.js";
 import { UpstreamLinks } from "./upstream-links.js";
 
 /** Who hears of an upstream. */
@@ -21,15 +22,25 @@ export interface NativeUpstreamListener {
 	unanswered(client: ForwardedClient, call: RemoteCall, failure: Undelivered): void;
 	/** The server there speaks native links. */
 	reached(): void;
-	/** The server there knows no native link. */
-	unknown(): void;
+	/** The server at a url knows no native link. */
+	unknown(url: string): void;
 }
 
 /** What an upstream is made of. */
 export interface NativeUpstreamSettings {
-	readonly url: string;
+	/** What it is called in messages. */
+	readonly name: string;
+	/** Where it is: one address, or those of replicas. */
+	readonly urls: readonly UpstreamUrl[];
+	readonly pick: PickFunction;
 	readonly hub: Hub;
 	readonly options: ResolvedForwardingOptions;
+}
+
+/** An address of an upstream, and its share among replicas. */
+export interface UpstreamUrl {
+	readonly url: string;
+	readonly weight: number;
 }
 
 /**
@@ -38,42 +49,88 @@ export interface NativeUpstreamSettings {
  * reported.
  */
 export class NativeUpstream {
-	readonly url: string;
+	readonly name: string;
 	readonly #hub: Hub;
 	readonly #options: ResolvedForwardingOptions;
 	readonly #listener: NativeUpstreamListener;
-	readonly #links: UpstreamLinks;
+	readonly #links = new Map<string, UpstreamLinks>();
 	readonly #queue: CallQueue;
-	readonly #sessions = new Sessions(rendezvous);
+	readonly #sessions: Sessions;
 	readonly #placement: Placement;
 	readonly #clients = new Map<ClientConnection, ForwardedClient>();
 	readonly #sessionHost: AppSessionHost;
+	/** Links to addresses that are not to be used any more, and the sessions that they are still for. */
+	readonly #leaving = new Map<UpstreamLinks, Set<AppSession>>();
 	#room: (() => void)[] = [];
 	#state: "new" | "open" | "closed" = "new";
 	#wasReached = false;
 
-	constructor({ url, hub, options }: NativeUpstreamSettings, listener: NativeUpstreamListener) {
-		this.url = url;
+	constructor({ name, urls, pick, hub, options }: NativeUpstreamSettings, listener: NativeUpstreamListener) {
+		this.name = name;
 		this.#hub = hub;
 		this.#options = options;
 		this.#listener = listener;
+		this.#sessions = new Sessions(pick);
 		this.#sessionHost = this.#makeSessionHost();
 		this.#queue = new CallQueue(options, hub.clock, (queued) => this.#expired(queued));
 		this.#placement = new Placement(this.#sessions, {
 			log: hub.log,
 			placed: (client) => this.#unpark(client),
 		});
-		const { connectionPoolSize: poolSize, secret, reconnect } = options;
-		const { clock, log } = hub;
-		this.#links = new UpstreamLinks(
-			{ url, poolSize, secret, reconnect, clock, log },
+		this.lead(urls);
+	}
+
+	/** Leads to these addresses from now on. Those that are gone from the list hand their clients to the others. */
+	lead(urls: readonly UpstreamUrl[]): void {
+		if (this.#state === "closed") return;
+		for (const { url, weight } of urls) {
+			if (this.#links.has(url)) continue;
+			const links = this.#linksTo(url, weight);
+			this.#links.set(url, links);
+			if (this.#state === "open") links.open();
+		}
+		for (const [url, links] of this.#links) if (!urls.some((each) => each.url === url)) this.#abandon(url, links);
+	}
+
+	#linksTo(url: string, weight: number): UpstreamLinks {
+		const { connectionPoolSize: poolSize, secret, reconnect } = this.#options;
+		const { clock, log } = this.#hub;
+		return new UpstreamLinks(
+			{ url, weight, poolSize, secret, reconnect, clock, log },
 			{
-				sessionFor: (hello) => this.#sessionFor(hello),
+				sessionFor: (hello, links) => this.#sessionFor(hello, links),
 				joined: (session) => this.#joined(session),
+				deserted: (links) => this.#deserted(links),
 				over: (session) => session.stream.end("restarted"),
-				unknown: () => listener.unknown(),
+				unknown: (links) => this.#listener.unknown(links.url),
 			},
 		);
+	}
+
+	/** An address is not to be used any more: its links stay until its clients are elsewhere. */
+	#abandon(url: string, links: UpstreamLinks): void {
+		this.#links.delete(url);
+		for (const session of [...this.#sessions]) {
+			if (links.of(session) === 0 || this.#linksOf(session) > 0) continue;
+			session.abandon(() => session.stream.end("closed"));
+			this.#placement.evacuate(session);
+		}
+		const left = [...this.#sessions].filter((session) => links.of(session) > 0);
+		this.#leaving.set(links, new Set(left));
+		this.#closeLeft(links);
+	}
+
+	#closeLeft(links: UpstreamLinks): void {
+		if (this.#leaving.get(links)?.size !== 0) return;
+		this.#leaving.delete(links);
+		void links.close();
+	}
+
+	/** Links of a session, over all addresses. */
+	#linksOf(session: AppSession): number {
+		let count = 0;
+		for (const links of this.#links.values()) count += links.of(session);
+		return count;
 	}
 
 	/** Whether a link was up once. */
@@ -83,7 +140,9 @@ export class NativeUpstream {
 
 	/** Links that have joined a session. */
 	get links(): number {
-		return this.#links.joined;
+		let joined = 0;
+		for (const links of this.#links.values()) joined += links.joined;
+		return joined;
 	}
 
 	/** Messages that wait for a session. */
@@ -95,7 +154,7 @@ export class NativeUpstream {
 	open(): void {
 		if (this.#state === "closed") return;
 		this.#state = "open";
-		this.#links.open();
+		for (const links of this.#links.values()) links.open();
 	}
 
 	/** A client is here: it is opened over there, now or as soon as there is a session. */
@@ -158,11 +217,12 @@ export class NativeUpstream {
 		this.#placement.clear();
 		this.#clients.clear();
 		this.#freeRoom();
-		await this.#links.close();
+		const all = [...this.#links.values(), ...this.#leaving.keys()];
+		await Promise.all(all.map((links) => links.close()));
 	}
 
 	get #closedFailure(): Undelivered {
-		const reason = `The proxy was stopped before it could deliver the message to ${this.url}.`;
+		const reason = `The proxy was stopped before it could deliver the message to ${this.name}.`;
 		return { code: "ERR_FORWARD_CLOSED", reason };
 	}
 
@@ -184,7 +244,7 @@ export class NativeUpstream {
 	#send(remote: RemoteClient, up: UpMessage): Promise<void> | undefined {
 		const { client, session } = remote;
 		if (session.isOverfull) {
-			const reason = `Too much waits for the app server ${this.url} already (maxQueuedBytes).`;
+			const reason = `Too much waits for the app server ${this.name} already (maxQueuedBytes).`;
 			this.#fail(client, up, { code: "ERR_FORWARD_QUEUE_FULL", reason });
 			return undefined;
 		}
@@ -224,7 +284,7 @@ export class NativeUpstream {
 			return this.#placement.settled(client);
 		}
 		const full = client.parked ? "too many wait already (maxQueuedPerClient)" : this.#queue.refusalOf({ client, up });
-		const reason = `The message was not forwarded to ${this.url}: ${full}.`;
+		const reason = `The message was not forwarded to ${this.name}: ${full}.`;
 		if (full === undefined) this.#queue.push({ client, up });
 		else this.#fail(client, up, { code: "ERR_FORWARD_QUEUE_FULL", reason });
 		return undefined;
@@ -236,7 +296,7 @@ export class NativeUpstream {
 	}
 
 	#expired({ client, up }: QueuedMessage): void {
-		const reason = `The app server ${this.url} could not be reached for ${this.#options.maxWaitMs} ms (maxWaitMs).`;
+		const reason = `The app server ${this.name} could not be reached for ${this.#options.maxWaitMs} ms (maxWaitMs).`;
 		this.#fail(client, up, { code: "ERR_FORWARD_EXPIRED", reason });
 		if (client.hasEnded && client.waiting === 0) this.#leave(client, "closed");
 	}
@@ -250,21 +310,23 @@ export class NativeUpstream {
 		const { sessionTimeoutMs, maxQueuedBytes } = this.#options;
 		return {
 			hub: this.#hub,
-			url: this.url,
 			options: resolveSessionOptions({ sessionTimeoutMs, maxWaitingBytes: Number.MAX_SAFE_INTEGER }),
 			maxWaitingBytes: maxQueuedBytes,
 			writable: () => this.#freeRoom(),
-			closeLink: (_session, link, incarnation, error) => this.#links.cut(link, incarnation, error),
+			closeLink: (session, link, incarnation, error) => {
+				for (const links of this.#links.values())
+					if (links.of(session) > 0) links.cut(link, incarnation, error);
+			},
 			ended: (session, end) => this.#ended(session, end),
 			draining: (session) => this.#placement.evacuate(session),
 			freed: (remote) => this.#placement.moved(remote, remote.session.reopens),
 		};
 	}
 
-	#sessionFor(hello: Hello): AppSession {
+	#sessionFor(hello: Hello, { url, weight }: UpstreamLinks): AppSession {
 		const known = this.#sessions.get(hello.instance.toString("hex"));
 		if (known) return known;
-		const session = new AppSession(this.#sessionHost, hello, nextIds());
+		const session = new AppSession(this.#sessionHost, hello, { url, weight, ids: nextIds() });
 		this.#sessions.add(session);
 		this.#hub.counters.add("linkSessions");
 		return session;
@@ -274,18 +336,24 @@ export class NativeUpstream {
 		const { log } = this.#hub;
 		this.#wasReached = true;
 		this.#listener.reached();
-		const links = this.#links.of(session);
-		log[links === 1 ? "info" : "debug"]({ url: this.url, links }, "An app server is reached.");
+		const links = this.#linksOf(session);
+		log[links === 1 ? "info" : "debug"]({ url: session.url, links }, "An app server is reached.");
 		this.#endForsaken();
 		this.#placement.changed();
 		this.#drainQueue();
 	}
 
+	/** Where others can take its clients, there is nothing to wait for. */
+	#deserted({ url }: UpstreamLinks): void {
+		const dead = [...this.#sessions].filter((session) => session.url === url && this.#linksOf(session) === 0);
+		if (dead.length === this.#sessions.size) return;
+		for (const session of dead) session.stream.end("lost");
+	}
+
 	/** All links lead elsewhere now: who answered before was replaced. */
 	#endForsaken(): void {
-		if (this.#links.joined < this.#options.connectionPoolSize) return;
 		for (const session of [...this.#sessions])
-			if (this.#links.of(session) === 0) session.stream.end("restarted");
+			if (this.#linksOf(session) === 0 && this.#links.get(session.url)?.isWhole) session.stream.end("restarted");
 	}
 
 	/** Hands on what was queued, in order. */
@@ -316,10 +384,14 @@ export class NativeUpstream {
 	/** What the session leaves: nothing is sent twice, and nothing is lost without a word. */
 	#ended(session: AppSession, end: SessionEnd): void {
 		this.#sessions.remove(session);
-		this.#links.leave(session);
+		for (const links of [...this.#links.values(), ...this.#leaving.keys()]) links.leave(session);
+		for (const [links, sessions] of this.#leaving) {
+			sessions.delete(session);
+			this.#closeLeft(links);
+		}
 		this.#hub.counters.add("linkSessionsLost");
 		const { lost, unsent, unopened } = leftovers(session.clients, end, this.#hub.clock.elapsed());
-		const reason = `The app server ${this.url} was lost before it had confirmed the message; it may have been processed.`;
+		const reason = `The app server ${this.name} was lost before it had confirmed the message; it may have been processed.`;
 		const failure: Undelivered = { code: "ERR_FORWARD_LINK_LOST", reason };
 		for (const { client, up } of lost) this.#fail(client, up, failure);
 		const remotes = [...session.clients.values()];

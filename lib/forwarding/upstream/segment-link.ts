@@ -39,6 +39,8 @@ export interface SegmentLinkListener {
 	bytes(link: SegmentLink, bytes: Buffer): void;
 	/** The link is gone; it comes back by itself. */
 	down(link: SegmentLink): void;
+	/** Nobody listens at the address; it is tried again. */
+	refused(link: SegmentLink): void;
 	/** The server there knows no native link. The link rests until it is opened again. */
 	unknown(link: SegmentLink): void;
 }
@@ -144,8 +146,10 @@ export class SegmentLink {
 			this.#listener.unknown(this);
 			return;
 		}
+		const isRefused = (this.#socketError as NodeJS.ErrnoException | undefined)?.code === "ECONNREFUSED";
 		this.#tell(cause);
 		this.#plan();
+		if (isRefused) this.#listener.refused(this);
 	}
 
 	/** Said at once and then now and then: an app server that stays away must not fill the disk. */

@@ -1,33 +1,14 @@
-import { createHash } from "node:crypto";
 import type { AppSession } from "./app-session.js";
-
-/** Chooses one of several equal app servers for a key; called with one at least. */
-export type Pick = (key: string, sessions: readonly AppSession[]) => AppSession | undefined;
-
-/**
- * Rendezvous hashing: each key has an order of all instances, the same at every proxy, and gets the first that is there.
- * One that comes or goes moves no more than its own keys.
- */
-export function rendezvous(key: string, sessions: readonly AppSession[]): AppSession | undefined {
-	let best: AppSession | undefined;
-	let highest = "";
-	for (const session of sessions) {
-		const weight = createHash("sha1").update(session.name).update("\n").update(key).digest("hex");
-		if (best && weight <= highest) continue;
-		best = session;
-		highest = weight;
-	}
-	return best;
-}
+import { type Candidate, type PickFunction, rendezvous } from "./pick.js";
 
 /** The sessions of an upstream, and which of them takes what. */
 export class Sessions {
-	readonly #pick: Pick;
+	readonly #pick: PickFunction;
 	readonly #sessions = new Map<string, AppSession>();
 	/** The owners of shared view models, by their roots: all clients of one meet at one instance. */
 	readonly #owners = new Map<string, AppSession>();
 
-	constructor(pick: Pick) {
+	constructor(pick: PickFunction) {
 		this.#pick = pick;
 	}
 
@@ -45,21 +26,22 @@ export class Sessions {
 
 	add(session: AppSession): void {
 		this.#sessions.set(session.name, session);
+		this.changed();
 	}
 
 	remove(session: AppSession): void {
 		if (this.#sessions.get(session.name) === session) this.#sessions.delete(session.name);
-		this.forsake(session);
+		this.changed();
 	}
 
-	/** A session owns no shared view model any more. */
-	forsake(session: AppSession): void {
-		for (const [root, owner] of this.#owners) if (owner === session) this.#owners.delete(root);
+	/** Who is there has changed: owners are found anew. */
+	changed(): void {
+		this.#owners.clear();
 	}
 
 	/** The instance for a client. */
 	homeFor(connectionId: string): AppSession | undefined {
-		return this.#choose(connectionId);
+		return this.#choose(connectionId, this.#pick);
 	}
 
 	/** Whether view models of this type are shared by clients. */
@@ -72,16 +54,22 @@ export class Sessions {
 	ownerOf(root: string): AppSession | undefined {
 		const known = this.#owners.get(root);
 		if (known && !known.isOver && !known.isDraining) return known;
-		const owner = this.#choose(root);
+		// All proxies must agree, whatever each of them knows of the others.
+		const owner = this.#choose(root, rendezvous);
 		if (owner) this.#owners.set(root, owner);
 		return owner;
 	}
 
 	/** Those that drain are chosen only where there is no other. */
-	#choose(key: string): AppSession | undefined {
+	#choose(key: string, pick: PickFunction): AppSession | undefined {
 		if (this.#sessions.size <= 1) return this.#sessions.values().next().value;
 		const all = [...this.#sessions.values()];
 		const staying = all.filter(({ isDraining }) => !isDraining);
-		return this.#pick(key, staying.length > 0 ? staying : all);
+		const candidates = (staying.length > 0 ? staying : all).map(candidateOf);
+		return this.#sessions.get(pick(key, candidates)?.name ?? "") ?? staying[0];
 	}
+}
+
+function candidateOf({ name, url, clients, weight }: AppSession): Candidate {
+	return { name, url, clients: clients.size, weight };
 }

@@ -10,6 +10,8 @@ import { SegmentLink } from "./segment-link.js";
 /** What {@link UpstreamLinks} are made of. */
 export interface UpstreamLinksSettings {
 	readonly url: string;
+	/** Its share among replicas. */
+	readonly weight: number;
 	readonly poolSize: number;
 	readonly secret: string | undefined;
 	readonly reconnect: BackoffOptions;
@@ -20,13 +22,15 @@ export interface UpstreamLinksSettings {
 /** Who hears of them. */
 export interface UpstreamLinksListener {
 	/** The session for the instance that a link has reached: the one at hand, or a new one. */
-	sessionFor(hello: Hello): AppSession;
+	sessionFor(hello: Hello, links: UpstreamLinks): AppSession;
 	/** A link has joined the session. */
 	joined(session: AppSession): void;
+	/** Nobody listens at the address: who did is gone. */
+	deserted(links: UpstreamLinks): void;
 	/** The app server says that a session is over, or does not know it. */
 	over(session: AppSession): void;
 	/** The server at the url knows no native link; all links rest. */
-	unknown(): void;
+	unknown(links: UpstreamLinks): void;
 }
 
 /** A link that is up, and what it has become part of. */
@@ -47,6 +51,8 @@ export class UpstreamLinks {
 	readonly #links: readonly SegmentLink[];
 	readonly #segments = new Map<SegmentLink, LinkSegments>();
 	readonly #joined = new Map<SegmentLink, Joined>();
+	/** Links that found nobody at the address since they were up. */
+	readonly #refusals = new Set<SegmentLink>();
 
 	constructor(settings: UpstreamLinksSettings, listener: UpstreamLinksListener) {
 		this.#settings = settings;
@@ -55,9 +61,23 @@ export class UpstreamLinks {
 			up: (link: SegmentLink) => this.#up(link),
 			bytes: (link: SegmentLink, bytes: Buffer) => this.#segments.get(link)?.receive(bytes),
 			down: (link: SegmentLink) => this.#down(link),
+			refused: (link: SegmentLink) => this.#refused(link),
 			unknown: () => this.#unknown(),
 		};
 		this.#links = Array.from({ length: settings.poolSize }, (_, at) => new SegmentLink(at, settings, owner));
+	}
+
+	get url(): string {
+		return this.#settings.url;
+	}
+
+	get weight(): number {
+		return this.#settings.weight;
+	}
+
+	/** Whether every link has joined a session. */
+	get isWhole(): boolean {
+		return this.#joined.size === this.#links.length;
 	}
 
 	/** Links that have joined a session. */
@@ -104,6 +124,7 @@ export class UpstreamLinks {
 
 	/** The app server speaks first: only then it is known which session the link is for. */
 	#up(link: SegmentLink): void {
+		this.#refusals.delete(link);
 		const segments = new LinkSegments((bytes) => link.send(bytes), {
 			hello: (hello) => this.#greeted(link, segments, hello),
 			data: (data) => {
@@ -125,7 +146,7 @@ export class UpstreamLinks {
 		const { secret } = this.#settings;
 		checkHello(hello, "app");
 		if (secret !== undefined) checkAnswerProof(hello, secret, link.proof);
-		const session = this.#listener.sessionFor(hello);
+		const session = this.#listener.sessionFor(hello, this);
 		const port: LinkPort = {
 			link: link.place,
 			incarnation: link.incarnation,
@@ -166,8 +187,13 @@ export class UpstreamLinks {
 		joined?.session.stream.session.removeLink(joined.port.link, joined.port.incarnation);
 	}
 
+	#refused(link: SegmentLink): void {
+		this.#refusals.add(link);
+		if (this.#refusals.size === this.#links.length) this.#listener.deserted(this);
+	}
+
 	/** All lead to the same place: one answer counts for all. */
 	#unknown(): void {
-		if (this.#joined.size === 0) this.#listener.unknown();
+		if (this.#joined.size === 0) this.#listener.unknown(this);
 	}
 }

@@ -1,0 +1,65 @@
+import { countOption, durationOption } from "../../base/index.js";
+import { TrunklineError } from "../../errors/index.js";
+import type { PickStrategy } from "../upstream/pick.js";
+
+/** How often a list that is a function is asked again, in milliseconds. */
+export const DEFAULT_REPLICAS_REFRESH_MS = 5_000;
+
+/** One of several equal app servers. */
+export interface Replica {
+	readonly url: string;
+	/** Its share among the others, for the pick `weighted`. @defaultValue 1 */
+	readonly weight?: number | undefined;
+}
+
+/** What {@link replicas} takes. */
+export type ReplicaList = readonly (string | Replica)[];
+
+/** Settings of {@link replicas}. */
+export interface ReplicasOptions {
+	/**
+	 * How a new client gets its app server; it keeps that one for as long as both are there. Clients of a view model that
+	 * is shared always meet at one, by rendezvous hashing of its id. @defaultValue "rendezvous"
+	 */
+	readonly pick?: PickStrategy | undefined;
+	/** How often a list that is a function is asked again. @defaultValue 5_000 ms */
+	readonly refreshMs?: number | undefined;
+}
+
+/** Several equal app servers, of which each client has one; see {@link replicas}. */
+export class Replicas {
+	readonly pick: PickStrategy;
+	/** Undefined where the list does not change. */
+	readonly refreshMs: number | undefined;
+	readonly #list: () => ReplicaList;
+
+	/** Made by {@link replicas}. @internal */
+	constructor(list: ReplicaList | (() => ReplicaList), options: ReplicasOptions) {
+		this.#list = typeof list === "function" ? list : () => list;
+		this.pick = options.pick ?? "rendezvous";
+		const refreshMs = durationOption("refreshMs", options.refreshMs, DEFAULT_REPLICAS_REFRESH_MS);
+		this.refreshMs = typeof list === "function" ? refreshMs : undefined;
+		if (this.urls().length === 0 && typeof list !== "function")
+			throw new TrunklineError("ERR_OPTION", "replicas needs one url at least; found none.");
+	}
+
+	/** The list as it is now, each url once. @throws TrunklineError ERR_OPTION */
+	urls(): readonly { readonly url: string; readonly weight: number }[] {
+		const seen = new Map<string, { readonly url: string; readonly weight: number }>();
+		for (const entry of this.#list()) {
+			const { url, weight } = typeof entry === "string" ? { url: entry, weight: 1 } : entry;
+			seen.set(url, { url, weight: countOption("weight", weight, 1) });
+		}
+		return [...seen.values()];
+	}
+}
+
+/**
+ * Several equal app servers that share the clients: `useForwarding(replicas(["http://app1:5001", "http://app2:5001"]))`.
+ * (A plain list of urls copies each message to all of them, as dotNetify does.) The list may be a function, which is
+ * asked again every few seconds. One that is gone, or stops, hands its clients to the others.
+ * @throws TrunklineError ERR_OPTION for an empty list or a bad weight.
+ */
+export function replicas(list: ReplicaList | (() => ReplicaList), options: ReplicasOptions = {}): Replicas {
+	return new Replicas(list, options);
+}
