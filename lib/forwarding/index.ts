@@ -1,14 +1,14 @@
 export { acceptLinks } from "./app-end/accept-links.js";
 export {
 	type AcceptLinksOptions,
-	DEFAULT_MAX_HELD_MESSAGES,
-	DEFAULT_MAX_INBOX,
 	DEFAULT_LINK_FLUSH_TIMEOUT_MS,
 	DEFAULT_MAX_CLIENTS_PER_PROXY,
+	DEFAULT_MAX_HELD_MESSAGES,
+	DEFAULT_MAX_INBOX,
 	DEFAULT_MAX_INBOX_TOTAL,
+	DEFAULT_MAX_LINK_BUFFERED_BYTES,
 	DEFAULT_MAX_WAITING_BYTES_PER_CLIENT,
 	DEFAULT_MAX_WAITING_PER_CLIENT,
-	DEFAULT_MAX_LINK_BUFFERED_BYTES,
 	DEFAULT_PROXY_GRACE_MS,
 } from "./app-end/accept-options.js";
 export { type ForwardingFilter, forViewModels, forVmIds } from "./filters.js";
@@ -27,7 +27,6 @@ export {
 	DEFAULT_MAX_WAIT_MS,
 	type ForwardingOptions,
 } from "./proxy-end/options.js";
-export { DEFAULT_SESSION_TIMEOUT_MS } from "./session/index.js";
 export {
 	DEFAULT_REPLICAS_REFRESH_MS,
 	type Replica,
@@ -37,4 +36,5 @@ export {
 	replicas,
 } from "./proxy-end/replicas.js";
 export { useForwarding } from "./proxy-end/use-forwarding.js";
+export { DEFAULT_SESSION_TIMEOUT_MS } from "./session/index.js";
 export type { Candidate, PickFunction, PickStrategy } from "./upstream/pick.js";

@@ -109,7 +109,11 @@ type Native = Pick<
 function resolveNative(options: AcceptLinksOptions): Native {
 	const { maxWaitingPerClient, maxWaitingBytesPerClient, maxClientsPerProxy, flushTimeoutMs } = options;
 	return {
-		maxWaitingPerClient: countOption("maxWaitingPerClient", maxWaitingPerClient, DEFAULT_MAX_WAITING_PER_CLIENT),
+		maxWaitingPerClient: countOption(
+			"maxWaitingPerClient",
+			maxWaitingPerClient,
+			DEFAULT_MAX_WAITING_PER_CLIENT,
+		),
 		maxWaitingBytesPerClient: countOption(
 			"maxWaitingBytesPerClient",
 			maxWaitingBytesPerClient,

@@ -114,5 +114,8 @@ export class FrameStream {
 }
 
 function overfull(): TrunklineError {
-	return new TrunklineError("ERR_LIMIT", "More waits for a peer than the session may hold (maxWaitingBytes).");
+	return new TrunklineError(
+		"ERR_LIMIT",
+		"More waits for a peer than the session may hold (maxWaitingBytes).",
+	);
 }

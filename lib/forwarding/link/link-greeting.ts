@@ -1,6 +1,13 @@
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
 import { TrunklineError } from "../../errors/index.js";
-import { commonVersion, type Hello, ID_BYTES, LINK_VERSIONS, type LinkRole, violation } from "../wire/index.js";
+import {
+	commonVersion,
+	type Hello,
+	ID_BYTES,
+	LINK_VERSIONS,
+	type LinkRole,
+	violation,
+} from "../wire/index.js";
 
 /** The session of a HELLO that names none: an app server speaks first, and learns the session from the answer. */
 export const NO_SESSION: Buffer = Buffer.alloc(ID_BYTES);

@@ -1,4 +1,4 @@
-import { type ClientWire, type PreparedMessage, type RetainedCall } from "../../hub/index.js";
+import type { ClientWire, PreparedMessage, RetainedCall } from "../../hub/index.js";
 import {
 	type CloseMessage,
 	encodeRawMessage,

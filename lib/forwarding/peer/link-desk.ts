@@ -2,7 +2,13 @@ import type { TrunklineError } from "../../errors/index.js";
 import { Heartbeat, type Hub, type MessageChannel } from "../../hub/index.js";
 import { type HubProtocol, LengthSplitter } from "../../protocols/index.js";
 import type { ResolvedAcceptLinksOptions } from "../app-end/accept-options.js";
-import { answerProof, checkHello, NEW_SESSION_FEATURE, NO_SESSION, newLinkId } from "../link/link-greeting.js";
+import {
+	answerProof,
+	checkHello,
+	NEW_SESSION_FEATURE,
+	NO_SESSION,
+	newLinkId,
+} from "../link/link-greeting.js";
 import { LINK_PING_MS, LINK_PROTOCOL, REOPEN_FEATURE } from "../link/link-terms.js";
 import { type ResolvedSessionOptions, resolveSessionOptions } from "../session/index.js";
 import { ByeCode, type Hello, LINK_VERSIONS, writeByeSegment } from "../wire/index.js";

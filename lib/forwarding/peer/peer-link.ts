@@ -1,6 +1,6 @@
 import type { Clock } from "../../base/index.js";
 import type { TrunklineError } from "../../errors/index.js";
-import type { ConnectionListener, Connection } from "../../hub/index.js";
+import type { Connection, ConnectionListener } from "../../hub/index.js";
 import { LinkSegments } from "../link/link-segments.js";
 import { LINK_PING_MS, LINK_SILENCE_MS } from "../link/link-terms.js";
 import type { LinkPort } from "../session/index.js";
@@ -40,8 +40,10 @@ export class PeerLink implements ConnectionListener {
 		this.#sentAt = this.#heardAt;
 		this.#segments = new LinkSegments((bytes) => this.#write(bytes), {
 			hello: (hello) => this.#greeted(hello),
-			data: (data) => this.#received((session, { link, incarnation }) => session.receiveData(link, incarnation, data)),
-			acks: (acks) => this.#received((session, { link, incarnation }) => session.receiveAcks(link, incarnation, acks)),
+			data: (data) =>
+				this.#received((session, { link, incarnation }) => session.receiveData(link, incarnation, data)),
+			acks: (acks) =>
+				this.#received((session, { link, incarnation }) => session.receiveAcks(link, incarnation, acks)),
 			over: (code, error) => this.#over(code, error),
 		});
 	}

@@ -15,7 +15,14 @@ import { FrameStream } from "../link/frame-stream.js";
 import { MAX_RETAINED_BYTES } from "../link/link-terms.js";
 import { checkOpenContext, type OpenContext, openedRequest } from "../link/open-context.js";
 import type { ResolvedSessionOptions, SessionEnd } from "../session/index.js";
-import type { ClientSelection, CloseFrame, EncodedRecord, Frame, MessageFrame, OpenFrame } from "../wire/index.js";
+import type {
+	ClientSelection,
+	CloseFrame,
+	EncodedRecord,
+	Frame,
+	MessageFrame,
+	OpenFrame,
+} from "../wire/index.js";
 import { FrameReader, violation } from "../wire/index.js";
 import { FrameWire, protocolOf } from "./frame-wire.js";
 import { Inbox, type InboxLimits } from "./inbox.js";
@@ -141,7 +148,8 @@ export class ProxySession implements Carrier {
 	#open(frame: OpenFrame): void {
 		const { client: number } = frame;
 		if (this.#clients.has(number)) throw violation(`client ${number} was opened twice`);
-		if (this.#clients.size >= this.#host.maxClients) throw violation("it has more clients than a session may have");
+		if (this.#clients.size >= this.#host.maxClients)
+			throw violation("it has more clients than a session may have");
 		const context = checkOpenContext(readMessagePack(frame.context));
 		const client = this.#clientOf(number, context);
 		this.#clients.set(number, client);
@@ -194,7 +202,15 @@ export class ProxySession implements Carrier {
 	#admit(client: PeerClient, context: OpenContext, recovered: boolean, user: User | undefined): void {
 		const { connectionId, protocol: protocolName, ids: idPrefix } = context;
 		const request = openedRequest(context);
-		const identity = { connectionId, user, request, transport: "Link", protocolName, idPrefix, recovered } as const;
+		const identity = {
+			connectionId,
+			user,
+			request,
+			transport: "Link",
+			protocolName,
+			idPrefix,
+			recovered,
+		} as const;
 		const connection = this.#hub.open(identity, client.wire);
 		client.connection = connection;
 		client.inbox.open(connection);
@@ -317,7 +333,12 @@ export class ProxySession implements Carrier {
 		this.#reportLost(end);
 		const clients = [...this.#clients.values()];
 		this.#clients.clear();
-		const fields = { proxy: this.instance.slice(0, 8), reason, clients: clients.length, cause: error?.message };
+		const fields = {
+			proxy: this.instance.slice(0, 8),
+			reason,
+			clients: clients.length,
+			cause: error?.message,
+		};
 		this.#hub.log[reason === "closed" ? "info" : "warn"](fields, "A session with a proxy is over.");
 		for (const client of clients) this.#drop(client);
 		this.#endSome(clients, error);

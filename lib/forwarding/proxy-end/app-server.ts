@@ -1,10 +1,10 @@
 import type { Timer } from "../../base/index.js";
-import {
-	type ClientConnection,
-	type Completer,
-	type DisconnectReason,
-	type Hub,
-	type InvocationContext,
+import type {
+	ClientConnection,
+	Completer,
+	DisconnectReason,
+	Hub,
+	InvocationContext,
 } from "../../hub/index.js";
 import {
 	decodeRawMessage,
@@ -14,9 +14,10 @@ import {
 	type RawMessage,
 } from "../../protocols/index.js";
 import { contextTextOf } from "../client-context.js";
-import { NativeUpstream, type UpstreamUrl } from "../upstream/native-upstream.js";
-import { type PickStrategy, pickFunction } from "../upstream/pick.js";
+import type { UpstreamUrl } from "../upstream/addresses.js";
 import type { ForwardedClient, UpMessage } from "../upstream/forwarded-client.js";
+import { NativeUpstream } from "../upstream/native-upstream.js";
+import { type PickStrategy, pickFunction } from "../upstream/pick.js";
 import type { RemoteCall } from "../upstream/remote-client.js";
 import {
 	disconnectOf,
@@ -48,7 +49,13 @@ export interface AppServerSettings {
 	/** What it is called in messages; its address where it has one only. */
 	readonly url: string;
 	/** Its addresses, where it has several: equal app servers that share the clients. */
-	readonly replicas?: { readonly urls: () => readonly UpstreamUrl[]; readonly pick: PickStrategy; readonly refreshMs: number | undefined } | undefined;
+	readonly replicas?:
+		| {
+				readonly urls: () => readonly UpstreamUrl[];
+				readonly pick: PickStrategy;
+				readonly refreshMs: number | undefined;
+		  }
+		| undefined;
 	readonly hub: Hub;
 	/** Names the hub on dotNetify's wire. */
 	readonly hubId: string;
@@ -74,12 +81,15 @@ export class AppServer {
 		const { url, replicas, hub, options } = settings;
 		const urls = replicas?.urls() ?? [{ url, weight: 1 }];
 		const pick = pickFunction(replicas?.pick ?? "rendezvous");
-		this.#native = new NativeUpstream({ name: url, urls, pick, hub, options }, {
-			failed: (client, up, failure) => listener.failed(lostOf(client, up), failure),
-			unanswered: (client, call, failure) => listener.failed(unansweredOf(client, call), failure),
-			reached: () => this.#reached(),
-			unknown: (address) => (replicas ? this.#unknownReplica(address) : this.#unknown()),
-		});
+		this.#native = new NativeUpstream(
+			{ name: url, urls, pick, hub, options },
+			{
+				failed: (client, up, failure) => listener.failed(lostOf(client, up), failure),
+				unanswered: (client, call, failure) => listener.failed(unansweredOf(client, call), failure),
+				reached: () => this.#reached(),
+				unknown: (address) => (replicas ? this.#unknownReplica(address) : this.#unknown()),
+			},
+		);
 	}
 
 	get wasReached(): boolean {
@@ -108,7 +118,10 @@ export class AppServer {
 
 	#unknownReplica(url: string): void {
 		const { hub } = this.#settings;
-		hub.log.warn({ url }, "A replica knows no native link, and is not used: dotNetify's wire cannot share clients.");
+		hub.log.warn(
+			{ url },
+			"A replica knows no native link, and is not used: dotNetify's wire cannot share clients.",
+		);
 		this.#retryLater();
 	}
 
@@ -167,7 +180,10 @@ export class AppServer {
 		const encoding = encodingOf(connection);
 		const head = { target, arguments: ctx.arguments, streamIds: isCopy ? undefined : streamIds };
 		const message = isStream
-			? encodeRawMessage({ type: MessageType.StreamInvocation, invocationId: invocationId ?? "", ...head }, encoding)
+			? encodeRawMessage(
+					{ type: MessageType.StreamInvocation, invocationId: invocationId ?? "", ...head },
+					encoding,
+				)
 			: encodeRawMessage(
 					{ type: MessageType.Invocation, invocationId: isCopy ? undefined : invocationId, ...head },
 					encoding,

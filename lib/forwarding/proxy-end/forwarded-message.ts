@@ -1,6 +1,12 @@
 import { type ErrorCode, TrunklineError } from "../../errors/index.js";
 import type { ClientConnection, Completer } from "../../hub/index.js";
-import { type Arguments, currentTarget, DISCONNECTED_METHOD, HubTarget, jsonText } from "../../protocols/index.js";
+import {
+	type Arguments,
+	currentTarget,
+	DISCONNECTED_METHOD,
+	HubTarget,
+	jsonText,
+} from "../../protocols/index.js";
 import { LINK_PROTOCOL_NAME } from "../link-terms.js";
 
 /**
@@ -42,7 +48,10 @@ export function isRepeatable(message: ForwardedMessage): boolean {
 }
 
 /** What is known of a message that was not delivered. */
-export type LostMessage = Pick<ForwardedMessage, "client" | "kind" | "method" | "vmId" | "completer" | "isCopy">;
+export type LostMessage = Pick<
+	ForwardedMessage,
+	"client" | "kind" | "method" | "vmId" | "completer" | "isCopy"
+>;
 
 /** A call as it comes to dotNetify's wire. */
 export interface ForwardedCall {

@@ -119,7 +119,11 @@ export function resolveForwardingOptions(options: ForwardingOptions): ResolvedFo
 		maxWaitMs: durationOption("maxWaitMs", options.maxWaitMs, DEFAULT_MAX_WAIT_MS),
 		reconnect: options.reconnect ?? {},
 		flushTimeoutMs: durationOption("flushTimeoutMs", options.flushTimeoutMs, DEFAULT_FLUSH_TIMEOUT_MS),
-		sessionTimeoutMs: durationOption("sessionTimeoutMs", options.sessionTimeoutMs, DEFAULT_SESSION_TIMEOUT_MS),
+		sessionTimeoutMs: durationOption(
+			"sessionTimeoutMs",
+			options.sessionTimeoutMs,
+			DEFAULT_SESSION_TIMEOUT_MS,
+		),
 		nativeLinks: options.nativeLinks ?? true,
 		...resolveLimits(options),
 	});

@@ -9,8 +9,8 @@ import type {
 	Middleware,
 } from "../../hub/index.js";
 import { DISCONNECTED_METHOD, HubTarget, parseLinkResponse } from "../../protocols/index.js";
-import type { UpstreamUrl } from "../upstream/native-upstream.js";
 import { forwardingException } from "../forwarding-exception.js";
+import type { UpstreamUrl } from "../upstream/addresses.js";
 import { AppServer, type AppServerSettings } from "./app-server.js";
 import type { ForwardingFailure, LostMessage } from "./forwarded-message.js";
 import {
@@ -87,7 +87,8 @@ class Forwarding implements HubExtension {
 
 	install(hub: Hub): Middleware | undefined {
 		this.#hub = hub;
-		const needsPath = (target: URL | Replicas): boolean => !(target instanceof URL) || target.pathname === "/";
+		const needsPath = (target: URL | Replicas): boolean =>
+			!(target instanceof URL) || target.pathname === "/";
 		if (!this.#targets.some(needsPath)) this.mounted(DEFAULT_PATH);
 		if (!this.#options.hasFilter) hub.on("connected", ({ connection }) => this.#connected(connection));
 		hub.on("disconnected", ({ connection }, reason) => this.#disconnected(connection, reason));
@@ -146,7 +147,14 @@ class Forwarding implements HubExtension {
 		if (!this.#gone.has(ctx.connection)) return server.forward(ctx, isCopy);
 		const reason = "Its client was gone before it could be forwarded.";
 		const { connection: client, target: method } = ctx;
-		const lost: LostMessage = { client, kind: "method", method, vmId: ctx.vmId, completer: undefined, isCopy };
+		const lost: LostMessage = {
+			client,
+			kind: "method",
+			method,
+			vmId: ctx.vmId,
+			completer: undefined,
+			isCopy,
+		};
 		tell(ctx.hub, lost, { code: "ERR_CONNECTION_CLOSED", reason });
 		return undefined;
 	}
@@ -187,7 +195,10 @@ function placesOf(replicas: Replicas, path: string): Pick<AppServerSettings, "ur
 	const urls = (): readonly UpstreamUrl[] =>
 		replicas.urls().map(({ url, weight }) => ({ url: withPath(checkUrl(url), path), weight }));
 	const first = urls().map(({ url }) => url);
-	return { url: first.length === 1 ? String(first[0]) : `replicas (${first.join(", ")})`, replicas: { urls, pick, refreshMs } };
+	return {
+		url: first.length === 1 ? String(first[0]) : `replicas (${first.join(", ")})`,
+		replicas: { urls, pick, refreshMs },
+	};
 }
 
 /** Names that were compared before: targets are few, and compared with each message. */

@@ -5,4 +5,11 @@ export {
 	type SessionOptions,
 } from "./options.js";
 export { Session } from "./session.js";
-export type { Greeting, LinkPort, SendOutcome, SessionCounters, SessionEnd, SessionEndReason } from "./terms.js";
+export type {
+	Greeting,
+	LinkPort,
+	SendOutcome,
+	SessionCounters,
+	SessionEnd,
+	SessionEndReason,
+} from "./terms.js";

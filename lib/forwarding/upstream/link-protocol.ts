@@ -27,7 +27,9 @@ export class LinkProtocol implements IHubProtocol {
 
 	/** The client writes a Ping now and then, and a Close at its end, which the BYE before it has said already. */
 	writeMessage(message: HubMessage): ArrayBuffer {
-		return message.type === MessageType.Ping || message.type === MessageType.Close ? PING : new ArrayBuffer(0);
+		return message.type === MessageType.Ping || message.type === MessageType.Close
+			? PING
+			: new ArrayBuffer(0);
 	}
 }
 

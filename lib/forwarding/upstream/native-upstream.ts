@@ -4,6 +4,7 @@ import { MessageType, type RawMessage } from "../../protocols/index.js";
 import type { ResolvedForwardingOptions } from "../proxy-end/options.js";
 import { resolveSessionOptions, type SessionEnd } from "../session/index.js";
 import type { Hello } from "../wire/index.js";
+import { Addresses, type UpstreamUrl } from "./addresses.js";
 import { AppSession, type AppSessionHost } from "./app-session.js";
 import { CallQueue, type QueuedMessage } from "./call-queue.js";
 import { ForwardedClient, type Undelivered, type UpMessage } from "./forwarded-client.js";
@@ -12,7 +13,7 @@ import type { PickFunction } from "./pick.js";
 import { Placement } from "./placement.js";
 import type { RemoteCall, RemoteClient } from "./remote-client.js";
 import { Sessions } from "./sessions.js";
-import { UpstreamLinks } from "./upstream-links.js";
+import type { UpstreamLinks } from "./upstream-links.js";
 
 /** Who hears of an upstream. */
 export interface NativeUpstreamListener {
@@ -37,12 +38,6 @@ export interface NativeUpstreamSettings {
 	readonly options: ResolvedForwardingOptions;
 }
 
-/** An address of an upstream, and its share among replicas. */
-export interface UpstreamUrl {
-	readonly url: string;
-	readonly weight: number;
-}
-
 /**
  * The app server behind a url as a proxy sees it, over native links. A client of it is waiting (there is no session) →
  * open in one session → waiting again (that is over) → … → gone. Each message is in one place: the queue, a session, or
@@ -53,14 +48,12 @@ export class NativeUpstream {
 	readonly #hub: Hub;
 	readonly #options: ResolvedForwardingOptions;
 	readonly #listener: NativeUpstreamListener;
-	readonly #links = new Map<string, UpstreamLinks>();
+	readonly #addresses: Addresses;
 	readonly #queue: CallQueue;
 	readonly #sessions: Sessions;
 	readonly #placement: Placement;
 	readonly #clients = new Map<ClientConnection, ForwardedClient>();
 	readonly #sessionHost: AppSessionHost;
-	/** Links to addresses that are not to be used any more, and the sessions that they are still for. */
-	readonly #leaving = new Map<UpstreamLinks, Set<AppSession>>();
 	#room: (() => void)[] = [];
 	#state: "new" | "open" | "closed" = "new";
 	#wasReached = false;
@@ -77,60 +70,28 @@ export class NativeUpstream {
 			log: hub.log,
 			placed: (client) => this.#unpark(client),
 		});
+		const { connectionPoolSize: poolSize, secret, reconnect } = options;
+		const { clock, log } = hub;
+		this.#addresses = new Addresses(
+			{ poolSize, secret, reconnect, clock, log },
+			{
+				sessionFor: (hello, links) => this.#sessionFor(hello, links),
+				joined: (session) => this.#joined(session),
+				deserted: (links) => this.#deserted(links),
+				over: (session) => session.stream.end("restarted"),
+				unknown: (links) => listener.unknown(links.url),
+			},
+		);
 		this.lead(urls);
 	}
 
 	/** Leads to these addresses from now on. Those that are gone from the list hand their clients to the others. */
 	lead(urls: readonly UpstreamUrl[]): void {
 		if (this.#state === "closed") return;
-		for (const { url, weight } of urls) {
-			if (this.#links.has(url)) continue;
-			const links = this.#linksTo(url, weight);
-			this.#links.set(url, links);
-			if (this.#state === "open") links.open();
-		}
-		for (const [url, links] of this.#links) if (!urls.some((each) => each.url === url)) this.#abandon(url, links);
-	}
-
-	#linksTo(url: string, weight: number): UpstreamLinks {
-		const { connectionPoolSize: poolSize, secret, reconnect } = this.#options;
-		const { clock, log } = this.#hub;
-		return new UpstreamLinks(
-			{ url, weight, poolSize, secret, reconnect, clock, log },
-			{
-				sessionFor: (hello, links) => this.#sessionFor(hello, links),
-				joined: (session) => this.#joined(session),
-				deserted: (links) => this.#deserted(links),
-				over: (session) => session.stream.end("restarted"),
-				unknown: (links) => this.#listener.unknown(links.url),
-			},
-		);
-	}
-
-	/** An address is not to be used any more: its links stay until its clients are elsewhere. */
-	#abandon(url: string, links: UpstreamLinks): void {
-		this.#links.delete(url);
-		for (const session of [...this.#sessions]) {
-			if (links.of(session) === 0 || this.#linksOf(session) > 0) continue;
+		for (const session of this.#addresses.lead(urls, [...this.#sessions])) {
 			session.abandon(() => session.stream.end("closed"));
 			this.#placement.evacuate(session);
 		}
-		const left = [...this.#sessions].filter((session) => links.of(session) > 0);
-		this.#leaving.set(links, new Set(left));
-		this.#closeLeft(links);
-	}
-
-	#closeLeft(links: UpstreamLinks): void {
-		if (this.#leaving.get(links)?.size !== 0) return;
-		this.#leaving.delete(links);
-		void links.close();
-	}
-
-	/** Links of a session, over all addresses. */
-	#linksOf(session: AppSession): number {
-		let count = 0;
-		for (const links of this.#links.values()) count += links.of(session);
-		return count;
 	}
 
 	/** Whether a link was up once. */
@@ -140,9 +101,7 @@ export class NativeUpstream {
 
 	/** Links that have joined a session. */
 	get links(): number {
-		let joined = 0;
-		for (const links of this.#links.values()) joined += links.joined;
-		return joined;
+		return this.#addresses.joined;
 	}
 
 	/** Messages that wait for a session. */
@@ -154,7 +113,7 @@ export class NativeUpstream {
 	open(): void {
 		if (this.#state === "closed") return;
 		this.#state = "open";
-		for (const links of this.#links.values()) links.open();
+		this.#addresses.open();
 	}
 
 	/** A client is here: it is opened over there, now or as soon as there is a session. */
@@ -180,7 +139,12 @@ export class NativeUpstream {
 	cancel(connection: ClientConnection, invocationId: string): void {
 		const remote = this.#clients.get(connection)?.remoteOf(invocationId);
 		if (!remote?.take(invocationId)) return;
-		const message = { type: MessageType.CancelInvocation, encoding: "json", invocationId, headers: undefined } as const;
+		const message = {
+			type: MessageType.CancelInvocation,
+			encoding: "json",
+			invocationId,
+			headers: undefined,
+		} as const;
 		remote.session.send(remote, message);
 	}
 
@@ -217,8 +181,7 @@ export class NativeUpstream {
 		this.#placement.clear();
 		this.#clients.clear();
 		this.#freeRoom();
-		const all = [...this.#links.values(), ...this.#leaving.keys()];
-		await Promise.all(all.map((links) => links.close()));
+		await this.#addresses.close();
 	}
 
 	get #closedFailure(): Undelivered {
@@ -283,7 +246,9 @@ export class NativeUpstream {
 			client.parked.push(up);
 			return this.#placement.settled(client);
 		}
-		const full = client.parked ? "too many wait already (maxQueuedPerClient)" : this.#queue.refusalOf({ client, up });
+		const full = client.parked
+			? "too many wait already (maxQueuedPerClient)"
+			: this.#queue.refusalOf({ client, up });
 		const reason = `The message was not forwarded to ${this.name}: ${full}.`;
 		if (full === undefined) this.#queue.push({ client, up });
 		else this.#fail(client, up, { code: "ERR_FORWARD_QUEUE_FULL", reason });
@@ -313,10 +278,8 @@ export class NativeUpstream {
 			options: resolveSessionOptions({ sessionTimeoutMs, maxWaitingBytes: Number.MAX_SAFE_INTEGER }),
 			maxWaitingBytes: maxQueuedBytes,
 			writable: () => this.#freeRoom(),
-			closeLink: (session, link, incarnation, error) => {
-				for (const links of this.#links.values())
-					if (links.of(session) > 0) links.cut(link, incarnation, error);
-			},
+			closeLink: (session, link, incarnation, error) =>
+				this.#addresses.cut(session, { link, incarnation, error }),
 			ended: (session, end) => this.#ended(session, end),
 			draining: (session) => this.#placement.evacuate(session),
 			freed: (remote) => this.#placement.moved(remote, remote.session.reopens),
@@ -336,7 +299,7 @@ export class NativeUpstream {
 		const { log } = this.#hub;
 		this.#wasReached = true;
 		this.#listener.reached();
-		const links = this.#linksOf(session);
+		const links = this.#addresses.of(session);
 		log[links === 1 ? "info" : "debug"]({ url: session.url, links }, "An app server is reached.");
 		this.#endForsaken();
 		this.#placement.changed();
@@ -345,7 +308,9 @@ export class NativeUpstream {
 
 	/** Where others can take its clients, there is nothing to wait for. */
 	#deserted({ url }: UpstreamLinks): void {
-		const dead = [...this.#sessions].filter((session) => session.url === url && this.#linksOf(session) === 0);
+		const dead = [...this.#sessions].filter(
+			(session) => session.url === url && this.#addresses.of(session) === 0,
+		);
 		if (dead.length === this.#sessions.size) return;
 		for (const session of dead) session.stream.end("lost");
 	}
@@ -353,7 +318,8 @@ export class NativeUpstream {
 	/** All links lead elsewhere now: who answered before was replaced. */
 	#endForsaken(): void {
 		for (const session of [...this.#sessions])
-			if (this.#linksOf(session) === 0 && this.#links.get(session.url)?.isWhole) session.stream.end("restarted");
+			if (this.#addresses.of(session) === 0 && this.#addresses.isWhole(session.url))
+				session.stream.end("restarted");
 	}
 
 	/** Hands on what was queued, in order. */
@@ -384,11 +350,7 @@ export class NativeUpstream {
 	/** What the session leaves: nothing is sent twice, and nothing is lost without a word. */
 	#ended(session: AppSession, end: SessionEnd): void {
 		this.#sessions.remove(session);
-		for (const links of [...this.#links.values(), ...this.#leaving.keys()]) links.leave(session);
-		for (const [links, sessions] of this.#leaving) {
-			sessions.delete(session);
-			this.#closeLeft(links);
-		}
+		this.#addresses.leave(session);
 		this.#hub.counters.add("linkSessionsLost");
 		const { lost, unsent, unopened } = leftovers(session.clients, end, this.#hub.clock.elapsed());
 		const reason = `The app server ${this.name} was lost before it had confirmed the message; it may have been processed.`;
@@ -398,7 +360,8 @@ export class NativeUpstream {
 		session.clients.clear();
 		for (const remote of remotes) this.#bereave(remote, failure, !unopened.has(remote));
 		this.#freeRoom();
-		if (this.#state === "closed") for (const { client, up } of unsent) this.#fail(client, up, this.#closedFailure);
+		if (this.#state === "closed")
+			for (const { client, up } of unsent) this.#fail(client, up, this.#closedFailure);
 		else {
 			this.#queue.putBack(unsent);
 			this.#placement.resettle(remotes, session.reopens);

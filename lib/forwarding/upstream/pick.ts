@@ -29,7 +29,8 @@ export function pickFunction(strategy: PickStrategy): PickFunction {
 		case "rendezvous":
 			return (key, candidates) => best(candidates, (candidate) => hash(candidate.name, key));
 		case "weighted":
-			return (key, candidates) => best(candidates, (candidate) => -candidate.weight / Math.log(hash(candidate.name, key)));
+			return (key, candidates) =>
+				best(candidates, (candidate) => -candidate.weight / Math.log(hash(candidate.name, key)));
 		case "least-connections":
 			return (_key, candidates) => best(candidates, ({ clients }) => -clients);
 		case "random":
@@ -58,7 +59,10 @@ function hash(name: string, key: string): number {
 	return (digest.readUIntBE(0, 6) + 1) / (2 ** 48 + 2);
 }
 
-function best(candidates: readonly Candidate[], weigh: (candidate: Candidate) => number): Candidate | undefined {
+function best(
+	candidates: readonly Candidate[],
+	weigh: (candidate: Candidate) => number,
+): Candidate | undefined {
 	let found: Candidate | undefined;
 	let highest = Number.NEGATIVE_INFINITY;
 	for (const candidate of candidates) {

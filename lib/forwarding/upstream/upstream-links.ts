@@ -99,7 +99,10 @@ export class UpstreamLinks {
 	/** Cuts a link that the session has dropped; it connects anew. */
 	cut(place: number, incarnation: number, error: TrunklineError): void {
 		const { url, log } = this.#settings;
-		log.warn({ url, link: place, code: error.code, reason: error.message }, "A link to an app server is closed.");
+		log.warn(
+			{ url, link: place, code: error.code, reason: error.message },
+			"A link to an app server is closed.",
+		);
 		const link = this.#links[place];
 		if (link?.incarnation === incarnation) link.cut();
 	}
