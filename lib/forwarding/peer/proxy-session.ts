@@ -96,7 +96,9 @@ export class ProxySession implements Carrier {
 	}
 
 	send(selection: Selection, members: readonly ClientConnection[], message: PreparedMessage): void {
-		if (members.length === 0) return;
+		const [first] = members;
+		if (first && members.length === 1) first.sendPrepared(message);
+		if (members.length <= 1) return;
 		const meant = this.#selectionOf(selection, members);
 		this.stream.write({ type: "send", selection: meant, records: recordsFor(members, message) });
 	}
