@@ -1,6 +1,6 @@
 import { TrunklineError } from "../errors/index.js";
 import { MAX_READ_DEPTH } from "./hub-message.js";
-import { isTooDeep } from "./json-protocol.js";
+import { isTooDeep } from "./values/json-value.js";
 
 /** Targets of dotNetify's hub, and its one target at the client (`Response`). */
 export const HubTarget = {

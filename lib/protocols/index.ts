@@ -43,9 +43,9 @@ export {
 	type StreamItemMessage,
 } from "./hub-message.js";
 export type { HubProtocol, RecordSplitter, TransferFormat } from "./hub-protocol.js";
-export { jsonProtocol, jsonText } from "./json-protocol.js";
+export { jsonProtocol } from "./json-protocol.js";
 export { LengthSplitter, type LengthSplitterOptions, writeLengthPrefix } from "./length-splitter.js";
-export { messagePackProtocol, readMessagePack, writeMessagePack } from "./messagepack-protocol.js";
+export { messagePackProtocol } from "./messagepack-protocol.js";
 export { firstText, peek } from "./peek/peek.js";
 export {
 	type CallMessage,
@@ -58,6 +58,8 @@ export {
 	type RawStreamInvocation,
 	type RawStreamItem,
 } from "./peek/raw-message.js";
-export { MAX_WRITE_DEPTH, plainValue, type ValueForm } from "./plain-value.js";
 export { RECORD_SEPARATOR, TextSplitter } from "./text-splitter.js";
+export { jsonText } from "./values/json-value.js";
+export { readMessagePack, writeMessagePack } from "./values/messagepack-value.js";
+export { MAX_WRITE_DEPTH, plainValue, type ValueForm } from "./values/plain-value.js";
 export { isWithin, parseVmId, type VmId, type VmIdSegment, vmIdRoot, vmIdRootType } from "./vm-id.js";

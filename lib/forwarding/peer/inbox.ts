@@ -88,8 +88,10 @@ export class Inbox {
 		this.#isBusy = true;
 		if (first) await this.#settled(first);
 		// A draining client starts nothing more: what waits stays here, to be reported.
-		while (this.length > 0 && this.#client?.isDraining === false) {
-			const { message, bytes } = this.#waiting?.shift() as Waiting;
+		while (this.#client?.isDraining === false) {
+			const next = this.#waiting?.shift();
+			if (!next) break;
+			const { message, bytes } = next;
 			this.#bytes -= bytes;
 			this.#goIfRoom();
 			const wait = this.#hand(this.#client, message);

@@ -138,12 +138,14 @@ export class ProxySession implements Carrier {
 
 	#take(frame: Frame): void {
 		switch (frame.type) {
-			case "open":
-				return this.#open(frame);
 			case "message":
-				return this.#message(frame);
+				this.#message(frame);
+				break;
+			case "open":
+				this.#open(frame);
+				break;
 			case "close":
-				return this.#close(frame);
+				this.#close(frame);
 		}
 	}
 

@@ -44,24 +44,31 @@ export class AppFrames {
 	#takeFor(remote: RemoteClient, frame: Frame): void {
 		switch (frame.type) {
 			case "record":
-				return this.#record(remote, frame);
+				this.#record(remote, frame);
+				break;
 			case "join":
-				return this.#join(remote, frame.group);
+				this.#join(remote, frame.group);
+				break;
 			case "leave":
-				return this.#leave(remote, frame.group);
+				this.#leave(remote, frame.group);
+				break;
 			case "abort":
-				return remote.client.connection.close(frame.text, frame.allowReconnect);
+				remote.client.connection.close(frame.text, frame.allowReconnect);
+				break;
 			case "retain":
-				return this.#retain(remote, frame);
+				this.#retain(remote, frame);
+				break;
 			case "forget":
 				remote.retained.delete(frame.key);
-				return;
+				break;
 			case "hold":
-				return remote.hold();
+				remote.hold();
+				break;
 			case "go":
-				return remote.go();
+				remote.go();
+				break;
 			case "closed":
-				return this.#closed(remote);
+				this.#closed(remote);
 		}
 	}
 

@@ -5,7 +5,7 @@ import {
 	readHeaders,
 	readStreamIds,
 } from "../hub-message.js";
-import { readJson } from "../json-protocol.js";
+import { readJson } from "../values/json-value.js";
 import type { RawCompletion, RawInvocation, RawMessage, RawStreamInvocation } from "./raw-message.js";
 
 const SPACE = 0x20;
@@ -34,6 +34,15 @@ const Field = {
 } as const;
 /** Names between their quotation marks, in the order of {@link Field}. */
 const NAMES: readonly Buffer[] = Object.keys(Field).map((name) => Buffer.from(`"${name}"`));
+
+/** The one field whose name can begin with two letters, at the place that they give; what it begins with is compared. */
+const FIELD_BY_LETTERS: Int8Array = new Int8Array(32);
+for (const [field, name] of NAMES.entries()) FIELD_BY_LETTERS[placeOf(name[1] ?? 0, name[2] ?? 0)] = field;
+
+/** No two of the names have the same place. */
+function placeOf(first: number, second: number): number {
+	return (4 * first + second) & 31;
+}
 
 const bits = (...fields: readonly number[]): number => fields.reduce((sum, field) => sum | (1 << field), 0);
 const COMMON: number = bits(Field.type, Field.invocationId, Field.headers);
@@ -258,33 +267,11 @@ function scan(record: Buffer): number {
 
 /** The field whose name begins here with its quotation mark; -1 for any other name. */
 function fieldAt(record: Buffer, at: number): number {
-	const field = likelyField(record[at + 1] ?? 0, record[at + 2] ?? 0);
+	const field = FIELD_BY_LETTERS[placeOf(record[at + 1] ?? 0, record[at + 2] ?? 0)] ?? 0;
 	const name = NAMES[field];
 	if (!name || at + name.length > record.length) return -1;
 	for (let index = 0; index < name.length; index++) if (record[at + index] !== name[index]) return -1;
 	return field;
-}
-
-/** The only field whose name can begin with these two bytes; -1 where none does. */
-function likelyField(first: number, second: number): number {
-	switch (first) {
-		case 0x74: // t
-			return second === 0x79 ? Field.type : Field.target;
-		case 0x69: // i
-			return second === 0x6e ? Field.invocationId : Field.item;
-		case 0x61: // a
-			return Field.arguments;
-		case 0x73: // s
-			return Field.streamIds;
-		case 0x68: // h
-			return Field.headers;
-		case 0x65: // e
-			return Field.error;
-		case 0x72: // r
-			return Field.result;
-		default:
-			return -1;
-	}
 }
 
 /** Where the next token begins. */
@@ -340,6 +327,7 @@ function literalEnd(bytes: Buffer, at: number): number {
 	return next > at ? next : -1;
 }
 
+/** Whatever stands behind a literal is looked at afterwards. */
 function endsLiteral(byte: number): boolean {
-	return byte === COMMA || byte === CLOSE_BRACE || byte === CLOSE_BRACKET || isSpace(byte);
+	return byte <= SPACE || byte === COMMA || byte === CLOSE_BRACE || byte === CLOSE_BRACKET;
 }

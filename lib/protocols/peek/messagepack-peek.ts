@@ -1,5 +1,5 @@
 import { type MessageHeaders, MessageType, readHeaders, readStreamIds } from "../hub-message.js";
-import { messagePackEnd, readMessagePack } from "../messagepack-protocol.js";
+import { messagePackEnd, readMessagePack } from "../values/messagepack-value.js";
 import type { RawCompletion, RawInvocation, RawMessage, RawStreamInvocation } from "./raw-message.js";
 
 const NIL = 0xc0;

@@ -10,8 +10,8 @@ import {
 	type StreamInvocationMessage,
 	type StreamItemMessage,
 } from "../hub-message.js";
-import { jsonText, readJson } from "../json-protocol.js";
-import { readMessagePack, writeMessagePack } from "../messagepack-protocol.js";
+import { jsonText, readJson } from "../values/json-value.js";
+import { readMessagePack, writeMessagePack } from "../values/messagepack-value.js";
 
 /** What the messages of which the values are still bytes have in common. */
 interface RawMessageHead {

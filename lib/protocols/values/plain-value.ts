@@ -1,4 +1,4 @@
-import { messageOf, TrunklineError } from "../errors/index.js";
+import { messageOf, TrunklineError } from "../../errors/index.js";
 
 /** How deep a value that is written may be nested; what is deeper, or refers to itself, is refused. */
 export const MAX_WRITE_DEPTH = 500;
