@@ -10,8 +10,12 @@ import {
 	decodeRawMessage,
 	encodeRawMessage,
 	firstText,
+	jsonText,
 	MessageType,
+	type RawInvocation,
 	type RawMessage,
+	type RawStreamInvocation,
+	writeMessagePack,
 } from "../../protocols/index.js";
 import { contextTextOf } from "../client-context.js";
 import type { UpstreamUrl } from "../upstream/addresses.js";
@@ -176,20 +180,10 @@ export class AppServer {
 
 	/** Streams and the answer of a call find their way by ids that only this client knows. */
 	#upMessageOf(ctx: InvocationContext, isCopy: boolean): UpMessage {
-		const { connection, target, invocationId, isStream, streamIds } = ctx;
-		const encoding = encodingOf(connection);
-		const head = { target, arguments: ctx.arguments, streamIds: isCopy ? undefined : streamIds };
-		const message = isStream
-			? encodeRawMessage(
-					{ type: MessageType.StreamInvocation, invocationId: invocationId ?? "", ...head },
-					encoding,
-				)
-			: encodeRawMessage(
-					{ type: MessageType.Invocation, invocationId: isCopy ? undefined : invocationId, ...head },
-					encoding,
-				);
-		const call = isCopy || invocationId === undefined ? undefined : callOf(ctx, message);
-		return { message, bytes: sizeOf(message), call, isCopy, takenAt: ctx.hub.clock.elapsed() };
+		const message = rawCallOf(ctx, isCopy);
+		const call = isCopy || ctx.invocationId === undefined ? undefined : callOf(ctx, message);
+		const bytes = message.arguments.length;
+		return { message, bytes, call, isCopy, takenAt: ctx.hub.clock.elapsed() };
 	}
 
 	/** The client wants no more of a stream: the app server is told, and what still comes of it is dropped. */
@@ -283,6 +277,27 @@ export class AppServer {
 
 function encodingOf({ protocolName }: ClientConnection): "json" | "messagepack" {
 	return protocolName === "messagepack" ? "messagepack" : "json";
+}
+
+/** A call as its client wrote it. On the path of every message: objects are written out, not spread. */
+function rawCallOf(ctx: InvocationContext, isCopy: boolean): RawInvocation | RawStreamInvocation {
+	const { target, arguments: args, invocationId } = ctx;
+	const wanted = encodingOf(ctx.connection);
+	const bytes = args.bytes ?? encodeArguments(args.values, wanted);
+	const encoding = args.bytes ? (args.encoding ?? wanted) : wanted;
+	const streamIds = isCopy ? undefined : ctx.streamIds;
+	const headers = undefined;
+	if (ctx.isStream && invocationId !== undefined) {
+		const type = MessageType.StreamInvocation;
+		return { type, encoding, invocationId, target, arguments: bytes, streamIds, headers };
+	}
+	const id = isCopy ? undefined : invocationId;
+	const type = MessageType.Invocation;
+	return { type, encoding, invocationId: id, target, arguments: bytes, streamIds, headers };
+}
+
+function encodeArguments(values: readonly unknown[], encoding: "json" | "messagepack"): Buffer {
+	return encoding === "json" ? Buffer.from(jsonText(values)) : writeMessagePack(values);
 }
 
 /** The answer to a call, and what its caller is told where it does not come. */

@@ -87,7 +87,15 @@ export function decodeRawMessage(raw: RawMessage): CallMessage {
 	const { invocationId, headers, encoding } = raw;
 	switch (raw.type) {
 		case MessageType.Invocation:
-			return { type: raw.type, invocationId, ...callOf(raw), headers };
+			// Written out: a spread costs more than all the rest.
+			return {
+				type: raw.type,
+				invocationId,
+				target: raw.target,
+				arguments: argumentsOf(raw),
+				streamIds: raw.streamIds,
+				headers,
+			};
 		case MessageType.StreamInvocation:
 			return { type: raw.type, invocationId: raw.invocationId, ...callOf(raw), headers };
 		case MessageType.StreamItem:
@@ -107,8 +115,13 @@ export function encodeRawMessage(message: CallMessage, encoding: ArgumentEncodin
 	const { headers } = message;
 	switch (message.type) {
 		case MessageType.Invocation: {
-			const { type, invocationId } = message;
-			return { type, invocationId: invocationId || undefined, ...rawCallOf(message, encoding), headers };
+			const { type, target, streamIds } = message;
+			const { bytes, encoding: written } = message.arguments;
+			const isWritten = bytes !== undefined && written !== undefined;
+			const values = isWritten ? bytes : writeValue(encoding, message.arguments.values);
+			const invocationId = message.invocationId || undefined;
+			const found = isWritten ? written : encoding;
+			return { type, encoding: found, invocationId, target, arguments: values, streamIds, headers };
 		}
 		case MessageType.StreamInvocation: {
 			const { type, invocationId } = message;
@@ -130,9 +143,13 @@ export function encodeRawMessage(message: CallMessage, encoding: ArgumentEncodin
 }
 
 function callOf(raw: RawCallBody): Pick<InvocationMessage, "target" | "arguments" | "streamIds"> {
-	const { encoding, target, streamIds } = raw;
+	const { target, streamIds } = raw;
+	return { target, arguments: argumentsOf(raw), streamIds };
+}
+
+function argumentsOf({ encoding, arguments: bytes }: RawCallBody): Arguments {
 	const decode = encoding === "json" ? readJsonArguments : readMessagePackArguments;
-	return { target, arguments: Arguments.from(encoding, raw.arguments, decode), streamIds };
+	return Arguments.from(encoding, bytes, decode);
 }
 
 function outcomeOf(raw: RawCompletion): Pick<CompletionMessage, "error" | "hasResult" | "result"> {
