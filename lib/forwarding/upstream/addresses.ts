@@ -1,4 +1,5 @@
 import type { TrunklineError } from "../../errors/index.js";
+import { newLinkId } from "../link/link-greeting.js";
 import type { AppSession } from "./app-session.js";
 import { UpstreamLinks, type UpstreamLinksListener, type UpstreamLinksSettings } from "./upstream-links.js";
 
@@ -7,6 +8,9 @@ export interface UpstreamUrl {
 	readonly url: string;
 	readonly weight: number;
 }
+
+/** What the links to all addresses have in common. */
+export type AddressesSettings = Omit<UpstreamLinksSettings, "url" | "weight" | "instance" | "firstPlace">;
 
 /** Which link is to be cut, and why. */
 export interface LinkCut {
@@ -17,14 +21,18 @@ export interface LinkCut {
 
 /** The addresses of an upstream, with the links to each. One that is given up keeps its links until its sessions are over. */
 export class Addresses {
-	readonly #settings: Omit<UpstreamLinksSettings, "url" | "weight">;
+	readonly #settings: AddressesSettings;
 	readonly #listener: UpstreamLinksListener;
 	readonly #links = new Map<string, UpstreamLinks>();
 	/** Links to addresses that are given up, and the sessions that they are still for. */
 	readonly #leaving = new Map<UpstreamLinks, Set<AppSession>>();
+	readonly #instance = newLinkId();
+	/** First places of addresses that were given up. */
+	readonly #places: number[] = [];
+	#nextPlace = 0;
 	#isOpen = false;
 
-	constructor(settings: Omit<UpstreamLinksSettings, "url" | "weight">, listener: UpstreamLinksListener) {
+	constructor(settings: AddressesSettings, listener: UpstreamLinksListener) {
 		this.#settings = settings;
 		this.#listener = listener;
 	}
@@ -92,7 +100,10 @@ export class Addresses {
 	}
 
 	#add(url: string, weight: number): void {
-		const links = new UpstreamLinks({ ...this.#settings, url, weight }, this.#listener);
+		const firstPlace = this.#places.pop() ?? this.#nextPlace;
+		if (firstPlace === this.#nextPlace) this.#nextPlace += this.#settings.poolSize;
+		const settings = { ...this.#settings, url, weight, firstPlace, instance: this.#instance };
+		const links = new UpstreamLinks(settings, this.#listener);
 		this.#links.set(url, links);
 		if (this.#isOpen) links.open();
 	}
@@ -100,6 +111,7 @@ export class Addresses {
 	#closeIfLeft(links: UpstreamLinks): void {
 		if (this.#leaving.get(links)?.size !== 0) return;
 		this.#leaving.delete(links);
+		this.#places.push(links.firstPlace);
 		void links.close();
 	}
 }

@@ -1,6 +1,6 @@
 import type { BackoffOptions, Clock, Log } from "../../base/index.js";
 import { messageOf, type TrunklineError } from "../../errors/index.js";
-import { checkAnswerProof, checkHello, NEW_SESSION_FEATURE, newLinkId } from "../link/link-greeting.js";
+import { checkAnswerProof, checkHello, NEW_SESSION_FEATURE } from "../link/link-greeting.js";
 import { LinkSegments } from "../link/link-segments.js";
 import type { LinkPort } from "../session/index.js";
 import { ByeCode, type Hello, LINK_VERSIONS } from "../wire/index.js";
@@ -12,6 +12,10 @@ export interface UpstreamLinksSettings {
 	readonly url: string;
 	/** Its share among replicas. */
 	readonly weight: number;
+	/** Names this end, the same for all addresses of an upstream: they may lead to one app server. */
+	readonly instance: Buffer;
+	/** The place of the first link among those of all addresses. */
+	readonly firstPlace: number;
 	readonly poolSize: number;
 	readonly secret: string | undefined;
 	readonly reconnect: BackoffOptions;
@@ -47,7 +51,6 @@ interface Joined {
 export class UpstreamLinks {
 	readonly #settings: UpstreamLinksSettings;
 	readonly #listener: UpstreamLinksListener;
-	readonly #instance = newLinkId();
 	readonly #links: readonly SegmentLink[];
 	readonly #segments = new Map<SegmentLink, LinkSegments>();
 	readonly #joined = new Map<SegmentLink, Joined>();
@@ -64,11 +67,19 @@ export class UpstreamLinks {
 			refused: (link: SegmentLink) => this.#refused(link),
 			unknown: () => this.#unknown(),
 		};
-		this.#links = Array.from({ length: settings.poolSize }, (_, at) => new SegmentLink(at, settings, owner));
+		this.#links = Array.from(
+			{ length: settings.poolSize },
+			(_, at) => new SegmentLink(settings.firstPlace + at, settings, owner),
+		);
 	}
 
 	get url(): string {
 		return this.#settings.url;
+	}
+
+	/** Its first place is free again once it is closed. */
+	get firstPlace(): number {
+		return this.#settings.firstPlace;
 	}
 
 	get weight(): number {
@@ -103,7 +114,7 @@ export class UpstreamLinks {
 			{ url, link: place, code: error.code, reason: error.message },
 			"A link to an app server is closed.",
 		);
-		const link = this.#links[place];
+		const link = this.#links[place - this.#settings.firstPlace];
 		if (link?.incarnation === incarnation) link.cut();
 	}
 
@@ -165,7 +176,7 @@ export class UpstreamLinks {
 
 	#helloFor(session: AppSession, { link, incarnation }: LinkPort): Hello {
 		return {
-			...{ versions: LINK_VERSIONS, role: "proxy", instance: this.#instance, session: session.id },
+			...{ versions: LINK_VERSIONS, role: "proxy", instance: this.#settings.instance, session: session.id },
 			...{ link, incarnation, ...session.stream.session.greeting() },
 			features: session.isNew ? [NEW_SESSION_FEATURE] : [],
 		};
