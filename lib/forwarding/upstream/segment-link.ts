@@ -23,6 +23,8 @@ const REFUSED =
 /** What all links to one address share. */
 export interface SegmentLinkSettings {
 	readonly url: string;
+	/** The place of the link that tells of troubles: all share one fate. */
+	readonly firstPlace: number;
 	readonly secret: string | undefined;
 	readonly reconnect: BackoffOptions;
 	/** How long an address may take to answer the upgrade before another attempt. @defaultValue 10_000 ms */
@@ -156,7 +158,7 @@ export class SegmentLink {
 	#tell(cause: unknown): void {
 		const { url, log } = this.#settings;
 		const { attempt } = this.#backoff;
-		const isTold = this.place === 0 && (attempt === 1 || attempt % 12 === 0);
+		const isTold = this.place === this.#settings.firstPlace && (attempt === 1 || attempt % 12 === 0);
 		// SignalR's own text says no more than that it did not work.
 		const reason = this.#socketError?.message ?? messageOf(cause);
 		this.#socketError = undefined;
