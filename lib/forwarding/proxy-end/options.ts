@@ -1,4 +1,5 @@
 import { type BackoffOptions, countOption, durationOption } from "../../base/index.js";
+import { TrunklineError } from "../../errors/index.js";
 import type { InvocationContext } from "../../hub/index.js";
 import { DEFAULT_MAX_LINK_MESSAGE_BYTES, secretOption } from "../link-terms.js";
 import { DEFAULT_SESSION_TIMEOUT_MS } from "../session/index.js";
@@ -30,6 +31,12 @@ export interface ForwardingOptions {
 	readonly connectionPoolSize?: number | undefined;
 	/** Which calls are forwarded; the others go on down the middleware list. @defaultValue all */
 	readonly filter?: ((ctx: InvocationContext) => boolean) | undefined;
+	/**
+	 * When the app server is told of a client (native links): as soon as it is there, `eager`, or by its first call that is
+	 * forwarded, `lazy`. Before, it is none of that app server's clients: nothing that is sent to all reaches it.
+	 * @defaultValue "eager", with a filter "lazy"
+	 */
+	readonly open?: "eager" | "lazy" | undefined;
 	/** Speaks messagepack on the links, less bytes than json. @defaultValue false */
 	readonly useMessagePack?: boolean | undefined;
 	/** Ends the middleware list at a forwarded call; `false` forwards a copy and goes on. @defaultValue true */
@@ -81,8 +88,8 @@ export interface ForwardingOptions {
 export interface ResolvedForwardingOptions {
 	readonly connectionPoolSize: number;
 	readonly filter: (ctx: InvocationContext) => boolean;
-	/** Whether only some calls are forwarded. */
-	readonly hasFilter: boolean;
+	/** Whether the app server is told of a client before it sends anything. */
+	readonly isEager: boolean;
 	readonly useMessagePack: boolean;
 	readonly haltPipeline: boolean;
 	readonly secret: string | undefined;
@@ -111,7 +118,7 @@ export function resolveForwardingOptions(options: ForwardingOptions): ResolvedFo
 			DEFAULT_CONNECTION_POOL_SIZE,
 		),
 		filter: options.filter ?? (() => true),
-		hasFilter: options.filter !== undefined,
+		isEager: openOption(options),
 		useMessagePack: options.useMessagePack ?? false,
 		haltPipeline: options.haltPipeline ?? true,
 		secret: options.secret === undefined ? undefined : secretOption("secret", options.secret),
@@ -127,6 +134,13 @@ export function resolveForwardingOptions(options: ForwardingOptions): ResolvedFo
 		nativeLinks: options.nativeLinks ?? true,
 		...resolveLimits(options),
 	});
+}
+
+function openOption({ open, filter }: ForwardingOptions): boolean {
+	if (open === undefined) return filter === undefined;
+	if (open === "eager" || open === "lazy") return open === "eager";
+	const found = JSON.stringify(open);
+	throw new TrunklineError("ERR_OPTION", `Option "open" must be "eager" or "lazy"; found ${found}.`);
 }
 
 type Limits = Pick<

@@ -90,7 +90,7 @@ class Forwarding implements HubExtension {
 		const needsPath = (target: URL | Replicas): boolean =>
 			!(target instanceof URL) || target.pathname === "/";
 		if (!this.#targets.some(needsPath)) this.mounted(DEFAULT_PATH);
-		if (!this.#options.hasFilter) hub.on("connected", ({ connection }) => this.#connected(connection));
+		if (this.#options.isEager) hub.on("connected", ({ connection }) => this.#connected(connection));
 		hub.on("disconnected", ({ connection }, reason) => this.#disconnected(connection, reason));
 		return this.#options.haltPipeline ? undefined : (ctx, next) => this.#copy(ctx, next);
 	}

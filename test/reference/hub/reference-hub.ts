@@ -4,6 +4,7 @@ import {
 	createServer,
 	type Hub,
 	HubException,
+	type HubExtension,
 	type HubOptions,
 } from "../../../lib/index.js";
 import { Journal } from "./journal.js";
@@ -11,7 +12,7 @@ import { addressingMethods, askingMethods, journalMethods, plainMethods, secret 
 import { downloads, uploads } from "./streams.js";
 
 /** The hubs by path, with what sets them apart; the same as in C#. */
-const HUBS: Readonly<Record<string, HubOptions>> = {
+export const HUBS: Readonly<Record<string, HubOptions>> = {
 	"/hub": {},
 	"/detailed": { detailedErrors: true },
 	"/parallel": { maximumParallelInvocations: 2 },
@@ -32,23 +33,29 @@ export interface RunningHub {
 	close(): Promise<void>;
 }
 
-/** Starts the twin of the C# hub on our library, on a free port of 127.0.0.1. */
-export async function startReferenceHub(): Promise<RunningHub> {
+/** Starts the twin of the C# hub on our library, on a free port of 127.0.0.1; each hub uses what `extension` makes. */
+export async function startReferenceHub(extension?: () => HubExtension): Promise<RunningHub> {
 	const server = createServer();
 	const journal = new Journal();
-	for (const [path, options] of Object.entries(HUBS)) server.map(path, referenceHub(journal, options));
+	for (const [path, options] of Object.entries(HUBS)) {
+		const hub = referenceHub(journal, options);
+		server.map(path, extension ? hub.use(extension()) : hub);
+	}
 	const { url } = await server.listen(0, "127.0.0.1");
 	return { url, close: () => server.close() };
 }
+
+/** Who a client says it is. */
+export const authenticate: NonNullable<HubOptions["authenticate"]> = ({ headers }) => {
+	const id = headers["x-user"];
+	return typeof id === "string" ? { id } : undefined;
+};
 
 /** One of the hubs. */
 export function referenceHub(journal: Journal, options: HubOptions): Hub {
 	const hub = createHub()({
 		...options,
-		authenticate: ({ headers }) => {
-			const id = headers["x-user"];
-			return typeof id === "string" ? { id } : undefined;
-		},
+		authenticate,
 		methods: {
 			...plainMethods,
 			...journalMethods(journal),
