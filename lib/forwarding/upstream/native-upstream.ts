@@ -213,10 +213,7 @@ export class NativeUpstream {
 		}
 		const { message, call } = up;
 		const id = call && message.invocationId;
-		if (call && id !== undefined && !remote.expect(id, call)) {
-			this.#fail(client, up, { code: "ERR_ARGUMENTS", reason: "The invocationId is in use already." });
-			return undefined;
-		}
+		if (call && id !== undefined) remote.expect(id, call);
 		try {
 			session.send(remote, message);
 		} catch (thrown) {

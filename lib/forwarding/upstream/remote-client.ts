@@ -22,6 +22,8 @@ export class RemoteClient {
 	stopAnswers: (() => void) | undefined;
 	// Most clients have none of these at most times.
 	#calls: Map<string, RemoteCall> | undefined;
+	/** Calls with an id that an earlier one has, in order. */
+	#doubles: [id: string, call: RemoteCall][] | undefined;
 	#groups: Set<string> | undefined;
 	#retained: Map<string, RawInvocation> | undefined;
 	#held: Deferred<void> | undefined;
@@ -56,25 +58,38 @@ export class RemoteClient {
 		return retained;
 	}
 
-	/** Remembers a call; false where its id is in use. */
-	expect(id: string, call: RemoteCall): boolean {
+	/** Remembers a call. Clients may use one id for several at once: each answer counts for the first of them. */
+	expect(id: string, call: RemoteCall): void {
 		this.#calls ??= new Map();
-		if (this.#calls.has(id)) return false;
-		this.#calls.set(id, call);
-		return true;
+		if (!this.#calls.has(id)) this.#calls.set(id, call);
+		else {
+			this.#doubles ??= [];
+			this.#doubles.push([id, call]);
+		}
 	}
 
 	/** Takes a call out: its answer is here, or will not come. */
 	take(id: string): RemoteCall | undefined {
 		const call = this.#calls?.get(id);
-		if (call) this.#calls?.delete(id);
+		if (!call) return undefined;
+		this.#calls?.delete(id);
+		if (this.#doubles) this.#followUp(id, this.#doubles);
 		return call;
+	}
+
+	/** The next call of that id takes the place of the one that is answered. */
+	#followUp(id: string, doubles: [id: string, call: RemoteCall][]): void {
+		const at = doubles.findIndex(([other]) => other === id);
+		const [next] = at < 0 ? [] : doubles.splice(at, 1);
+		if (next) this.#calls?.set(...next);
+		if (doubles.length === 0) this.#doubles = undefined;
 	}
 
 	/** Takes all calls out. */
 	takeAll(): RemoteCall[] {
-		const calls = [...(this.#calls?.values() ?? [])];
+		const calls = [...(this.#calls?.values() ?? []), ...(this.#doubles ?? []).map(([, call]) => call)];
 		this.#calls = undefined;
+		this.#doubles = undefined;
 		return calls;
 	}
 
