@@ -137,6 +137,11 @@ export class Hub<Client extends object = ClientMethods, Methods = unknown> {
 		return this;
 	}
 
+	/** Whether an extension passes messages on as they came, see {@link HubExtension.wantsBytes}. @internal */
+	get wantsBytes(): boolean {
+		return this.#reception.wantsBytes;
+	}
+
 	#filter(filter: HubFilter): void {
 		if (filter.invocation) this.#dispatcher.use(filter.invocation);
 		this.#filters.add(filter);

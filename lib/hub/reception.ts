@@ -44,6 +44,11 @@ export class Reception {
 		this.#acceptors.push(acceptor);
 	}
 
+	/** Whether messages are read no further than they must be. */
+	get wantsBytes(): boolean {
+		return this.#wantsBytes;
+	}
+
 	/** Connections whose handshake comes from now on are read by `peek` where their protocol has it. */
 	wantBytes(): void {
 		this.#wantsBytes = true;

@@ -1,4 +1,4 @@
-import type { ClientConnection } from "../../hub/index.js";
+import type { ClientConnection, DisconnectReason } from "../../hub/index.js";
 import type { FrameWire } from "./frame-wire.js";
 import type { Inbox } from "./inbox.js";
 
@@ -12,5 +12,5 @@ export interface PeerClient {
 	/** Its connection in the hub, once it was let in. */
 	connection: ClientConnection | undefined;
 	/** How its proxy says that it left, once it has. */
-	left: "closed" | "lost" | "migrated" | undefined;
+	left: DisconnectReason | undefined;
 }

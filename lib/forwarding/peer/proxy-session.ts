@@ -1,6 +1,14 @@
 import { type Deferred, deferred } from "../../base/index.js";
 import { messageOf, TrunklineError } from "../../errors/index.js";
-import type { Carrier, ClientConnection, Hub, PreparedMessage, Selection, User } from "../../hub/index.js";
+import type {
+	Carrier,
+	ClientConnection,
+	DisconnectReason,
+	Hub,
+	PreparedMessage,
+	Selection,
+	User,
+} from "../../hub/index.js";
 import {
 	type CloseMessage,
 	decodeRawMessage,
@@ -9,6 +17,7 @@ import {
 	MessageType,
 	messagePackProtocol,
 	type RawInvocation,
+	type RawMessage,
 	readMessagePack,
 } from "../../protocols/index.js";
 import { FrameStream } from "../link/frame-stream.js";
@@ -236,10 +245,17 @@ export class ProxySession implements Carrier {
 		try {
 			const { type } = message;
 			const bytes = type === MessageType.Invocation ? message.arguments.length : 64;
-			client.inbox.push(decodeRawMessage(message), bytes);
+			client.inbox.push(this.#decoded(message), bytes);
 		} catch (cause) {
 			this.#failed(client, cause);
 		}
+	}
+
+	/** Arguments that go on to another server are read there. */
+	#decoded(raw: RawMessage): HubMessage {
+		const message = decodeRawMessage(raw);
+		if ("arguments" in message && !this.#hub.wantsBytes) void message.arguments.values;
+		return message;
 	}
 
 	/** A client broke the hub protocol: it is ended, as it would be with a connection of its own. */
@@ -252,25 +268,26 @@ export class ProxySession implements Carrier {
 	}
 
 	/** What the client has sent before is handed on first. */
-	#close({ client: number, reason }: CloseFrame): void {
+	#close({ client: number, reason: kind, text }: CloseFrame): void {
 		const client = this.#clients.get(number);
 		if (!client) return;
+		const reason = { kind, error: text === "" ? undefined : new Error(text) };
 		client.left = reason;
 		const { connection } = client;
 		if (client.wire.isClosed) this.#gone(client);
 		else if (connection) this.#leave(client, connection, reason);
 	}
 
-	#leave(client: PeerClient, connection: ClientConnection, kind: "closed" | "lost" | "migrated"): void {
+	#leave(client: PeerClient, connection: ClientConnection, reason: DisconnectReason): void {
 		let isEnding = false;
 		const end = (): void => {
 			if (isEnding) return;
 			isEnding = true;
 			late.cancel();
-			if (kind === "migrated") void this.#handOver(client, connection);
+			if (reason.kind === "migrated") void this.#handOver(client, connection);
 			else {
 				this.#drop(client);
-				void connection.ended({ kind }).then(() => this.#gone(client));
+				void connection.ended(reason).then(() => this.#gone(client));
 			}
 		};
 		// A method that never returns must not keep its client for ever.

@@ -1,6 +1,6 @@
 import type { TrunklineError } from "../../errors/index.js";
 import { messageOf } from "../../errors/index.js";
-import type { Hub } from "../../hub/index.js";
+import type { DisconnectReason, Hub } from "../../hub/index.js";
 import { encodeRawMessage, MessageType, type RawMessage, writeMessagePack } from "../../protocols/index.js";
 import { FrameStream } from "../link/frame-stream.js";
 import { newLinkId } from "../link/link-greeting.js";
@@ -11,6 +11,9 @@ import type { Frame, Hello } from "../wire/index.js";
 import { AppFrames } from "./app-frames.js";
 import type { ForwardedClient } from "./forwarded-client.js";
 import { RemoteClient } from "./remote-client.js";
+
+/** Why a client went, in as many characters as an app server is told of it. */
+const MAX_CLOSE_TEXT = 500;
 
 /** What a session needs of its upstream. */
 export interface AppSessionHost {
@@ -137,11 +140,11 @@ export class AppSession {
 	}
 
 	/** The client is gone at this end. */
-	close(remote: RemoteClient, reason: "closed" | "lost" | "migrated"): void {
+	close(remote: RemoteClient, { kind: reason, error }: DisconnectReason): void {
 		// What runs over there is still answered.
 		if (reason !== "migrated") remote.leave();
 		if (reason !== "migrated") this.#frames.leaveAll(remote);
-		this.stream.write({ type: "close", client: remote.number, reason, text: "" });
+		this.stream.write({ type: "close", client: remote.number, reason, text: closeTextOf(error) });
 	}
 
 	/** Passes a client's answers on to the app server, which asked it. */
@@ -181,4 +184,9 @@ export class AppSession {
 		hub.log[end.reason === "closed" ? "info" : "warn"](fields, "A session with an app server is over.");
 		this.#host.ended(this, end, error);
 	}
+}
+
+/** A client may have written it: what is no text in UTF-8 must not break the link. */
+function closeTextOf(error: Error | undefined): string {
+	return Buffer.from((error?.message ?? "").slice(0, MAX_CLOSE_TEXT)).toString();
 }

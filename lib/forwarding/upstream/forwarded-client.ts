@@ -1,5 +1,5 @@
 import type { ErrorCode } from "../../errors/index.js";
-import type { ClientConnection } from "../../hub/index.js";
+import type { ClientConnection, DisconnectReason } from "../../hub/index.js";
 import type { RawInvocation, RawMessage } from "../../protocols/index.js";
 import type { AppSession } from "./app-session.js";
 import type { RemoteCall, RemoteClient } from "./remote-client.js";
@@ -33,8 +33,8 @@ export class ForwardedClient {
 	home: RemoteClient | undefined;
 	/** Whether an instance that is gone had it open. */
 	wasOpen = false;
-	/** Whether the client is gone: nothing of it follows. */
-	hasEnded = false;
+	/** How the client went, once it is gone. */
+	end: DisconnectReason | undefined;
 	/** Messages of it that wait for a session. */
 	waiting = 0;
 	/** What it sends while it is moved from one instance to another. */
@@ -48,6 +48,11 @@ export class ForwardedClient {
 
 	constructor(connection: ClientConnection) {
 		this.connection = connection;
+	}
+
+	/** Whether the client is gone: nothing of it follows. */
+	get hasEnded(): boolean {
+		return this.end !== undefined;
 	}
 
 	/** Everywhere it is open. */

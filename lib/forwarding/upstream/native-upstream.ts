@@ -149,12 +149,12 @@ export class NativeUpstream {
 	}
 
 	/** A client is gone: what it has sent is still delivered, and then its end. */
-	disconnect(connection: ClientConnection, { kind }: DisconnectReason): void {
+	disconnect(connection: ClientConnection, reason: DisconnectReason): void {
 		const client = this.#clients.get(connection);
 		if (!client) return;
-		client.hasEnded = true;
+		client.end = reason;
 		for (const remote of client.remotes) remote.takeAll();
-		if (client.waiting === 0 && !client.parked) this.#leave(client, kind);
+		if (client.waiting === 0 && !client.parked) this.#leave(client, reason);
 	}
 
 	/**
@@ -260,12 +260,12 @@ export class NativeUpstream {
 	#expired({ client, up }: QueuedMessage): void {
 		const reason = `The app server ${this.name} could not be reached for ${this.#options.maxWaitMs} ms (maxWaitMs).`;
 		this.#fail(client, up, { code: "ERR_FORWARD_EXPIRED", reason });
-		if (client.hasEnded && client.waiting === 0) this.#leave(client, "closed");
+		if (client.end && client.waiting === 0) this.#leave(client, client.end);
 	}
 
-	#leave(client: ForwardedClient, kind: DisconnectReason["kind"]): void {
+	#leave(client: ForwardedClient, reason: DisconnectReason): void {
 		this.#clients.delete(client.connection);
-		for (const remote of client.remotes) remote.session.close(remote, kind);
+		for (const remote of client.remotes) remote.session.close(remote, reason);
 	}
 
 	#makeSessionHost(): AppSessionHost {
@@ -331,7 +331,7 @@ export class NativeUpstream {
 					return;
 				}
 				if (remote) this.#send(remote, up);
-				if (client.hasEnded && client.waiting === 0) this.#leave(client, "closed");
+				if (client.end && client.waiting === 0) this.#leave(client, client.end);
 			}
 		}
 	}
@@ -341,7 +341,7 @@ export class NativeUpstream {
 		const { parked = [] } = client;
 		client.parked = undefined;
 		for (const up of parked) void this.forward(client.connection, up);
-		if (client.hasEnded && client.waiting === 0) this.#leave(client, "closed");
+		if (client.end && client.waiting === 0) this.#leave(client, client.end);
 	}
 
 	/** What the session leaves: nothing is sent twice, and nothing is lost without a word. */

@@ -167,7 +167,7 @@ export class Placement {
 		if (client.hasEnded || client.parked || session.clients.get(remote.number) !== remote) return;
 		client.parked = [];
 		this.#moves.set(client, deferred());
-		session.close(remote, "migrated");
+		session.close(remote, { kind: "migrated" });
 	}
 
 	#release(client: ForwardedClient): void {
