@@ -5,6 +5,13 @@ export interface Deviation {
 	readonly why: string;
 }
 
+/** What a client can see of a proxy before its hub, if it looks closely. */
+export interface ForwardedDeviation {
+	readonly direct: string;
+	readonly forwarded: string;
+	readonly why: string;
+}
+
 /**
  * Where our hub differs from ASP.NET Core 10.0 on purpose, as far as the contract suite sees it. Everything else that the
  * suite looks at is the same.
@@ -67,4 +74,23 @@ export const DEVIATIONS = {
 	},
 } as const satisfies Readonly<Record<string, Deviation>>;
 
-export type DeviationName = keyof typeof DEVIATIONS;
+/** Where our hub behind proxies differs from our hub, as far as the contract suite sees it. */
+export const FORWARDED_DEVIATIONS = {
+	"ids of calls to clients": {
+		direct: "are an s and a number",
+		forwarded: "have a prefix for each proxy",
+		why: "so an answer finds its way back through any number of proxies without a table; ids mean nothing to clients",
+	},
+	"answer to a call that another was asked": {
+		direct: "ends the connection",
+		forwarded: "is passed over by the proxy that has asked this client nothing",
+		why: "the proxy does not know the app server's calls; the answer counts for nothing in either case",
+	},
+	"cancel behind a call that waits": {
+		direct: "waits with it, as all that the client sends",
+		forwarded: "ends the stream at the client at once; the app server hears of it in its turn",
+		why: "the proxy forwards calls without waiting for them, and nobody wants the items",
+	},
+} as const satisfies Readonly<Record<string, ForwardedDeviation>>;
+
+export type DeviationName = keyof typeof DEVIATIONS | keyof typeof FORWARDED_DEVIATIONS;

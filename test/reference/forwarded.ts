@@ -1,19 +1,16 @@
-import { acceptLinks } from "../../lib/forwarding/index.js";
 import { type RunningHub, startReferenceHub } from "./hub/reference-hub.js";
-import { type Behind, SECRET, startProxy } from "./hub/reference-proxy.js";
+import { type Behind, links, OTHER, startOtherHub, startProxy } from "./hub/reference-proxy.js";
 import { COMBINATIONS, type Combination, type Subject } from "./subject.js";
 
-/** Processes of a subject, in the order in which they start: app servers first, the clients' door last. */
-type Start = (started: RunningHub[]) => Promise<void>;
-
-/** Our hub, behind proxies that forward its clients over native links; all in this process. */
+/** Our hub behind proxies that forward its clients over native links, all in this process. */
 export class ForwardedSubject implements Subject {
 	readonly name: string;
 	readonly combinations: readonly Combination[] = COMBINATIONS;
-	readonly #start: Start;
-	readonly #running: RunningHub[] = [];
+	readonly #start: () => Promise<RunningHub[]>;
+	/** App servers first; the last one is the clients' door. */
+	#running: readonly RunningHub[] = [];
 
-	constructor(name: string, start: Start) {
+	constructor(name: string, start: () => Promise<RunningHub[]>) {
 		this.name = name;
 		this.#start = start;
 	}
@@ -23,12 +20,11 @@ export class ForwardedSubject implements Subject {
 	}
 
 	async open(): Promise<void> {
-		await this.#start(this.#running);
+		this.#running = await this.#start();
 	}
 
-	/** Proxies first: they have nobody to say good-bye to otherwise. */
 	async close(): Promise<void> {
-		for (const hub of this.#running.splice(0).reverse()) await hub.close();
+		for (const hub of [...this.#running].reverse()) await hub.close();
 	}
 
 	another(): Subject {
@@ -40,37 +36,33 @@ export class ForwardedSubject implements Subject {
 	}
 }
 
-const links = () => acceptLinks({ secrets: [SECRET] });
+const isOther = ({ target }: { readonly target: string }): boolean => target.toLowerCase().startsWith(OTHER);
 
-/** A proxy before the last one that was started, or before those that are named. */
-async function proxy(started: RunningHub[], behind?: readonly Behind[], isBetween = false): Promise<void> {
-	const last = started.at(-1)?.url ?? "";
-	started.push(await startProxy(behind ?? [{ url: last }], isBetween ? links : undefined));
+async function behindTwo(order: (hub: RunningHub, other: RunningHub) => Behind[]): Promise<RunningHub[]> {
+	const [hub, other] = [await startReferenceHub(links), await startOtherHub()];
+	return [hub, other, await startProxy(order(hub, other))];
 }
 
-/** Calls of the other app server, which the contract never makes. */
-const isOther = ({ target }: { readonly target: string }): boolean => target.startsWith("Other");
+export const behindProxy = new ForwardedSubject("Trunkline behind a proxy", async () => {
+	const hub = await startReferenceHub(links);
+	return [hub, await startProxy([hub])];
+});
 
-/** The set-ups that the contract runs in. */
-export const FORWARDED: readonly ForwardedSubject[] = [
-	new ForwardedSubject("Trunkline behind a proxy", async (started) => {
-		started.push(await startReferenceHub(links));
-		await proxy(started);
-	}),
-	new ForwardedSubject("Trunkline behind a chain of two proxies", async (started) => {
-		started.push(await startReferenceHub(links));
-		await proxy(started, undefined, true);
-		await proxy(started);
-	}),
-	new ForwardedSubject("Trunkline and another behind a proxy", async (started) => {
-		const [other, hub] = [await startReferenceHub(links), await startReferenceHub(links)];
-		started.push(other, hub);
-		await proxy(started, [{ url: other.url, options: { filter: isOther } }, { url: hub.url }]);
-	}),
-	new ForwardedSubject("another and Trunkline behind a proxy", async (started) => {
-		const [other, hub] = [await startReferenceHub(links), await startReferenceHub(links)];
-		started.push(other, hub);
-		const options = { filter: (call: { readonly target: string }) => !isOther(call), open: "eager" } as const;
-		await proxy(started, [{ url: hub.url, options }, { url: other.url }]);
-	}),
-];
+export const behindChain = new ForwardedSubject("Trunkline behind a chain of two proxies", async () => {
+	const hub = await startReferenceHub(links);
+	const inner = await startProxy([hub], links);
+	return [hub, inner, await startProxy([inner])];
+});
+
+/** The filter takes what is for the other app server. */
+export const besideFiltered = new ForwardedSubject("Trunkline beside an upstream with a filter", () =>
+	behindTwo((hub, other) => [{ url: other.url, options: { filter: isOther } }, hub]),
+);
+
+/** The filter takes what is for this one. */
+export const behindFilter = new ForwardedSubject("Trunkline behind a filter, beside another upstream", () =>
+	behindTwo((hub, other) => [
+		{ url: hub.url, options: { filter: (call) => !isOther(call), open: "eager" } },
+		other,
+	]),
+);

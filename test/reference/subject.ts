@@ -19,7 +19,7 @@ export interface Subject {
 	close(): Promise<void>;
 	/** Another one of its kind, not open yet. */
 	another(): Subject;
-	/** Whether this subject has the deviation, which are all ours. */
+	/** Whether this subject has the deviation. All are ours; some only where there is a proxy. */
 	deviates(name: DeviationName): boolean;
 }
 

@@ -1,3 +1,4 @@
+import { DEVIATIONS, type DeviationName } from "./deviations.js";
 import { type RunningHub, startReferenceHub } from "./hub/reference-hub.js";
 import { COMBINATIONS, type Combination, type Subject } from "./subject.js";
 
@@ -23,7 +24,7 @@ export class TrunklineSubject implements Subject {
 		return new TrunklineSubject();
 	}
 
-	deviates(): boolean {
-		return true;
+	deviates(name: DeviationName): boolean {
+		return name in DEVIATIONS;
 	}
 }

@@ -12,7 +12,7 @@ import { addressingMethods, askingMethods, journalMethods, plainMethods, secret 
 import { downloads, uploads } from "./streams.js";
 
 /** The hubs by path, with what sets them apart; the same as in C#. */
-export const HUBS: Readonly<Record<string, HubOptions>> = {
+const HUBS: Readonly<Record<string, HubOptions>> = {
 	"/hub": {},
 	"/detailed": { detailedErrors: true },
 	"/parallel": { maximumParallelInvocations: 2 },
@@ -33,14 +33,19 @@ export interface RunningHub {
 	close(): Promise<void>;
 }
 
-/** Starts the twin of the C# hub on our library, on a free port of 127.0.0.1; each hub uses what `extension` makes. */
+/** Starts the twin of the C# hub on our library; each hub uses what `extension` makes. */
 export async function startReferenceHub(extension?: () => HubExtension): Promise<RunningHub> {
-	const server = createServer();
 	const journal = new Journal();
-	for (const [path, options] of Object.entries(HUBS)) {
+	return startHubs((options) => {
 		const hub = referenceHub(journal, options);
-		server.map(path, extension ? hub.use(extension()) : hub);
-	}
+		return extension ? hub.use(extension()) : hub;
+	});
+}
+
+/** Starts a hub at each of the paths, on a free port of 127.0.0.1. */
+export async function startHubs(hubAt: (options: HubOptions, path: string) => Hub): Promise<RunningHub> {
+	const server = createServer();
+	for (const [path, options] of Object.entries(HUBS)) server.map(path, hubAt(options, path));
 	const { url } = await server.listen(0, "127.0.0.1");
 	return { url, close: () => server.close() };
 }

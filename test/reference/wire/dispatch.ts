@@ -76,14 +76,22 @@ export function dispatchContract(scene: () => Scene): void {
 			await raw.next();
 			raw.invoke("next", "Note", gate, "next");
 			raw.send({ type: 5, invocationId: "stream" });
+			if (scene().subject.deviates("cancel behind a call that waits"))
+				assert.deepEqual(await raw.next(), { type: 3, invocationId: "stream" });
 			await scene().meanwhile();
 			assert.deepEqual([raw.records, await scene().reached(gate, 0)], [[], ["held"]]);
+			assert.deepEqual(await scene().reached(scope, 0), []);
 			await scene().release(gate);
+			assert.deepEqual(await scene().reached(scope, 1), ["stream over"]);
 			const said = await untilHeld();
 			assert.deepEqual(said, [{ ...heldAnswer, result: gate }]);
+			assert.deepEqual(await scene().reached(gate, 3), ["held", "let go", "next"]);
+			if (scene().subject.deviates("cancel behind a call that waits")) {
+				assert.deepEqual(await raw.next(), { type: 3, invocationId: "next", result: null });
+				return;
+			}
 			const rest = (await raw.take(2)) as { invocationId: string }[];
 			assert.deepEqual(rest.map(({ invocationId }) => invocationId).sort(), ["next", "stream"]);
-			assert.deepEqual(await scene().reached(gate, 3), ["held", "let go", "next"]);
 		});
 
 		it("refuses a second stream of the same invocationId, and the first goes on", async () => {
@@ -193,7 +201,8 @@ export function dispatchContract(scene: () => Scene): void {
 			for (const [answer, outcome] of table) {
 				raw.invoke("1", "AskCaller", "question", { x: 1 });
 				const { invocationId, ...asked } = (await raw.next()) as { invocationId: string };
-				assert.match(invocationId, /^s\d+$/);
+				const isPrefixed = scene().subject.deviates("ids of calls to clients");
+				assert.match(invocationId, isPrefixed ? /^(u\w+\.)+s\d+$/ : /^s\d+$/);
 				assert.deepEqual(asked, { type: 1, target: "question", arguments: [{ x: 1 }] });
 				raw.send({ type: 3, invocationId, ...answer });
 				assert.deepEqual(await raw.next(), { type: 3, invocationId: "1", result: outcome });
@@ -205,7 +214,10 @@ export function dispatchContract(scene: () => Scene): void {
 			asked.invoke("1", "AskCaller", "question", 0);
 			const { invocationId } = (await asked.next()) as { invocationId: string };
 			forger.send({ type: 3, invocationId, result: "forged" });
-			assert.deepEqual(await forger.last(), { said: [CLOSED], code: "1000 " });
+			if (scene().subject.deviates("answer to a call that another was asked")) {
+				forger.invoke("2", "Add", 1, 2);
+				assert.deepEqual(await forger.next(), { type: 3, invocationId: "2", result: 3 });
+			} else assert.deepEqual(await forger.last(), { said: [CLOSED], code: "1000 " });
 			asked.send({ type: 3, invocationId, result: "true" });
 			assert.deepEqual(await asked.next(), { type: 3, invocationId: "1", result: 'result "true"' });
 		});
