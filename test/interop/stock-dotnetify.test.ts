@@ -7,6 +7,7 @@ import type { HubSettings } from "./stock/dotnetify-program.js";
 import {
 	CHAINED,
 	DIRECT,
+	DOTNETIFY_PROXY,
 	ONE_PROXY,
 	type OpenOptions,
 	SET_UPS,
@@ -178,7 +179,7 @@ for (const setUp of SET_UPS) {
 	});
 }
 
-for (const setUp of [DIRECT, ONE_PROXY, CHAINED]) {
+for (const setUp of [DIRECT, ONE_PROXY, CHAINED, DOTNETIFY_PROXY]) {
 	describe(`interop/stock-dotnetify: dotnetify 5.4, reconnecting, ${setUp.name}`, function () {
 		this.timeout(20_000);
 		let stage: Stage;
@@ -261,54 +262,64 @@ describe("interop/stock-dotnetify: dotnetify 5.4, when something is missing", fu
 		assert.match(lost.forgive().join(), /unhandledrejection: .*Method does not exist/);
 		await other.close();
 	});
-
-	it("waits for an app server that comes soon", async () => {
-		stage = await Stage.open(ONE_PROXY);
-		await stage.topology.app.stop();
-		const page = await stage.page();
-		page.connect("Hello");
-		await page.connection("connected");
-		await stage.topology.app.restart();
-		await page.shows("Hello", ({ FullName }) => FullName === "Hello World!");
-		assert.deepEqual(page.exceptions, []);
-	});
-
-	it("is told of what could not be forwarded, and works again when the app server is back", async () => {
-		stage = await Stage.open(ONE_PROXY, { forwarding: { maxWaitMs: 200 } });
-		const page = await stage.page();
-		page.connect("Hello");
-		await page.shows("Hello", ({ FullName }) => FullName === "Hello World!");
-		await stage.topology.app.stop();
-		page.dispatch("Hello", { FirstName: "lost" });
-		page.connect("Items", { state: { List: [] } });
-		const told = (vmId: string) => page.until((event) => event.event === "exception" && event.vmId === vmId);
-		for (const vmId of ["Hello", "Items"]) await told(vmId);
-		const [first] = page.exceptions;
-		assert.equal(first?.name, "ForwardingException");
-		assert.match(first?.message ?? "", /could not be delivered/);
-		await stage.topology.app.restart();
-		for (const vmId of ["Hello", "Items"]) page.destroy(vmId);
-		page.connect("Hello", { vmArg: { FirstName: "Back" } });
-		await page.shows("Hello", ({ FullName }) => FullName === "Back World!");
-		assert.equal(page.events.filter(({ event }) => event === "connection").length, 1);
-	});
-
-	it("is current again after the app server behind its proxy has restarted, and never disconnected", async () => {
-		stage = await Stage.open(ONE_PROXY);
-		const page = await stage.page();
-		page.connect("Hello", { vmArg: { LastName: "There" } });
-		await page.shows("Hello", ({ FullName }) => FullName === "Hello There!");
-		page.dispatch("Hello", { FirstName: "Typed" });
-		await page.shows("Hello", ({ FullName }) => FullName === "Typed There!");
-		await stage.topology.app.stop();
-		await stage.topology.app.restart();
-		await page.shows("Hello", ({ FullName }) => FullName === "Hello There!");
-		page.dispatch("Hello", { FirstName: "Again" });
-		await page.shows("Hello", ({ FullName }) => FullName === "Again There!");
-		assert.equal(page.events.filter(({ event }) => event === "connection").length, 1);
-		assert.deepEqual(page.exceptions, []);
-	});
 });
+
+for (const setUp of [ONE_PROXY, DOTNETIFY_PROXY]) {
+	describe(`interop/stock-dotnetify: dotnetify 5.4, when the app server is away, ${setUp.name}`, function () {
+		this.timeout(20_000);
+		let stage: Stage;
+
+		afterEach(() => stage.close());
+
+		it("waits for an app server that comes soon", async () => {
+			stage = await Stage.open(setUp);
+			await stage.topology.app.stop();
+			const page = await stage.page();
+			page.connect("Hello");
+			await page.connection("connected");
+			await stage.topology.app.restart();
+			await page.shows("Hello", ({ FullName }) => FullName === "Hello World!");
+			assert.deepEqual(page.exceptions, []);
+		});
+
+		it("is told of what could not be forwarded, and works again when the app server is back", async () => {
+			stage = await Stage.open(setUp, { forwarding: { maxWaitMs: 200 } });
+			const page = await stage.page();
+			page.connect("Hello");
+			await page.shows("Hello", ({ FullName }) => FullName === "Hello World!");
+			await stage.topology.app.stop();
+			page.dispatch("Hello", { FirstName: "lost" });
+			page.connect("Items", { state: { List: [] } });
+			const told = (vmId: string) =>
+				page.until((event) => event.event === "exception" && event.vmId === vmId);
+			for (const vmId of ["Hello", "Items"]) await told(vmId);
+			const [first] = page.exceptions;
+			assert.equal(first?.name, "ForwardingException");
+			assert.match(first?.message ?? "", /could not be delivered/);
+			await stage.topology.app.restart();
+			for (const vmId of ["Hello", "Items"]) page.destroy(vmId);
+			page.connect("Hello", { vmArg: { FirstName: "Back" } });
+			await page.shows("Hello", ({ FullName }) => FullName === "Back World!");
+			assert.equal(page.events.filter(({ event }) => event === "connection").length, 1);
+		});
+
+		it("is current again after the app server behind its proxy has restarted, and never disconnected", async () => {
+			stage = await Stage.open(setUp);
+			const page = await stage.page();
+			page.connect("Hello", { vmArg: { LastName: "There" } });
+			await page.shows("Hello", ({ FullName }) => FullName === "Hello There!");
+			page.dispatch("Hello", { FirstName: "Typed" });
+			await page.shows("Hello", ({ FullName }) => FullName === "Typed There!");
+			await stage.topology.app.stop();
+			await stage.topology.app.restart();
+			await page.shows("Hello", ({ FullName }) => FullName === "Hello There!");
+			page.dispatch("Hello", { FirstName: "Again" });
+			await page.shows("Hello", ({ FullName }) => FullName === "Again There!");
+			assert.equal(page.events.filter(({ event }) => event === "connection").length, 1);
+			assert.deepEqual(page.exceptions, []);
+		});
+	});
+}
 
 /** A load balancer that has nobody to send its first request to. */
 async function refuseFirst(port: number): Promise<Server> {

@@ -1,6 +1,14 @@
 import { HttpTransportType } from "@microsoft/signalr";
 import type { Hub, HubOptions } from "../../../lib/index.js";
-import { DIRECT, ONE_PROXY, type OpenOptions, SET_UPS, type SetUp, Topology } from "./set-ups.js";
+import {
+	DIRECT,
+	DOTNETIFY_PROXY,
+	ONE_PROXY,
+	type OpenOptions,
+	SET_UPS,
+	type SetUp,
+	Topology,
+} from "./set-ups.js";
 import { type ConnectOptions, type ProtocolName, StockClient } from "./stock-client.js";
 
 const PROTOCOLS: readonly ProtocolName[] = ["json", "messagepack"];
@@ -93,6 +101,7 @@ export function everyHttpScene(): Scene[] {
 	return [
 		new Scene(DIRECT, "json", LongPolling),
 		new Scene(ONE_PROXY, "json", ServerSentEvents),
+		new Scene(DOTNETIFY_PROXY, "json", ServerSentEvents),
 		new Scene(ONE_PROXY, "messagepack", LongPolling),
 	];
 }

@@ -5,27 +5,44 @@ import { createServer, type Hub, type HubOptions, type Server } from "../../../l
 export const HUB_PATH = "/dotnetify";
 const SECRET = "a secret that only tests know";
 
+/** Which wire an end of a link can speak. */
+interface Wire {
+	/** `false` for dotNetify's alone. @defaultValue true */
+	readonly nativeLinks?: boolean;
+}
+
 /** One way from clients to an app server. */
 export interface SetUp {
 	readonly name: string;
 	/** The proxies on the way, the one next to the app server first. */
-	readonly hops: readonly ForwardingOptions[];
+	readonly hops: readonly (ForwardingOptions & Wire)[];
+	/** What links the app server takes. */
+	readonly accepts?: Wire;
 }
 
 export const DIRECT: SetUp = { name: "direct", hops: [] };
-export const ONE_PROXY: SetUp = { name: "a proxy with json links", hops: [{ useMessagePack: false }] };
+export const ONE_PROXY: SetUp = { name: "a proxy", hops: [{}] };
+export const CHAINED: SetUp = { name: "two chained proxies", hops: [{}, {}] };
 
-export const CHAINED: SetUp = {
-	name: "two chained proxies",
-	hops: [{ useMessagePack: true }, { useMessagePack: false }],
+/** The proxy offers native links, and is refused. */
+export const DOTNETIFY_PROXY: SetUp = {
+	name: "a proxy with dotNetify's json links",
+	hops: [{ useMessagePack: false }],
+	accepts: { nativeLinks: false },
 };
+
+/** Links of a proxy that offers no others, as one in ASP.NET. */
+const JSON_LINKS = { nativeLinks: false, useMessagePack: false };
+const MESSAGEPACK_LINKS = { nativeLinks: false, useMessagePack: true };
 
 /** Every way that the stock clients are tested on. */
 export const SET_UPS: readonly SetUp[] = [
 	DIRECT,
 	ONE_PROXY,
-	{ name: "a proxy with messagepack links", hops: [{ useMessagePack: true }] },
 	CHAINED,
+	DOTNETIFY_PROXY,
+	{ name: "two chained proxies with dotNetify's links", hops: [MESSAGEPACK_LINKS, JSON_LINKS] },
+	{ name: "two chained proxies, one with dotNetify's links", hops: [MESSAGEPACK_LINKS, {}] },
 ];
 
 /** A hub on a server of its own, which can be stopped and started again on the same port. */
@@ -105,11 +122,12 @@ export class Topology {
 		this.nodes = [...new Set([...doors, ...[...inner].reverse(), app])];
 	}
 
-	static async open({ hops }: SetUp, options: OpenOptions): Promise<Topology> {
+	static async open({ hops, accepts }: SetUp, options: OpenOptions): Promise<Topology> {
 		const { app: makeApp, hubOptions, doorOptions, forwarding } = options;
 		const last = hops.at(-1);
 		const appOptions = { ...hubOptions, ...(!last && doorOptions) };
-		const app = await new Node(() => makeApp(appOptions).use(acceptLinks({ secrets: [SECRET] }))).start();
+		const accepting = { secrets: [SECRET], ...accepts };
+		const app = await new Node(() => makeApp(appOptions).use(acceptLinks(accepting))).start();
 		if (!last) return new Topology(app, [], [app]);
 		const startProxy = (next: Node, hop: ForwardingOptions, own?: HubOptions): Promise<Node> =>
 			new Node(() => makeProxy(next.origin, { ...hubOptions, ...own }, { ...hop, ...forwarding })).start();
