@@ -35,6 +35,7 @@ export class FrameStream {
 	readonly #listener: FrameStreamListener;
 	#flush: NodeJS.Immediate | undefined;
 	#isOver = false;
+	readonly #settled: (() => void)[] = [];
 	#error: TrunklineError | undefined;
 
 	constructor({ clock, options, peer, listener }: FrameStreamSetup) {
@@ -83,6 +84,16 @@ export class FrameStream {
 		}
 	}
 
+	/** Resolves when the peer has handed on all that was written, or is not going to: the session is over. */
+	settled(): Promise<void> {
+		this.flush();
+		if (this.#isOver) return Promise.resolve();
+		return new Promise((resolve) => {
+			this.#settled.push(resolve);
+			this.session.whenIdle(resolve);
+		});
+	}
+
 	/** Ends it, as its owner wants. */
 	end(reason: SessionEnd["reason"]): void {
 		this.flush();
@@ -106,6 +117,7 @@ export class FrameStream {
 
 	#ended(end: SessionEnd): void {
 		this.#isOver = true;
+		for (const resolve of this.#settled.splice(0)) resolve();
 		if (this.#flush) clearImmediate(this.#flush);
 		this.#flush = undefined;
 		const unsent = [...end.unsent, ...this.#writer.take()];

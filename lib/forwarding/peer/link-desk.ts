@@ -85,12 +85,12 @@ export class LinkDesk {
 	/** Lets proxies have what is on its way, up to `flushTimeoutMs`, and ends all sessions. */
 	async close(): Promise<void> {
 		const sessions = [...this.#sessions.values()];
-		for (const { stream } of sessions) stream.flush();
-		const idle = sessions.filter(({ stream }) => stream.session.links > 0).map(whenIdle);
-		if (idle.length > 0) {
+		const connected = sessions.filter(({ stream }) => stream.session.links > 0);
+		const settled = connected.map(({ stream }) => stream.settled());
+		if (settled.length > 0) {
 			await new Promise<void>((resolve) => {
 				const timer = this.#hub.clock.schedule(this.#options.flushTimeoutMs, resolve);
-				void Promise.all(idle).then(() => {
+				void Promise.all(settled).then(() => {
 					timer.cancel();
 					resolve();
 				});
@@ -169,8 +169,4 @@ export class LinkDesk {
 		this.#hub.counters.add("linkProtocolErrors");
 		this.#hub.report({ code: error.code, reason: error.message });
 	}
-}
-
-function whenIdle({ stream }: ProxySession): Promise<void> {
-	return new Promise((resolve) => stream.session.whenIdle(resolve));
 }

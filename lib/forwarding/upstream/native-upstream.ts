@@ -378,12 +378,12 @@ export class NativeUpstream {
 
 	async #flushed(): Promise<void> {
 		const sessions = [...this.#sessions].filter(({ stream }) => stream.session.links > 0);
-		const idle = sessions.map(({ stream }) => new Promise<void>((done) => stream.session.whenIdle(done)));
-		if (idle.length === 0) return;
+		const settled = sessions.map(({ stream }) => stream.settled());
+		if (settled.length === 0) return;
 		const { clock } = this.#hub;
 		await new Promise<void>((resolve) => {
 			const timer = clock.schedule(this.#options.flushTimeoutMs, resolve);
-			void Promise.all(idle).then(() => {
+			void Promise.all(settled).then(() => {
 				timer.cancel();
 				resolve();
 			});
