@@ -21,7 +21,8 @@ describe("forwarding/options", () => {
 			...{ maxQueuedPerClient: 1_000, maxQueued: 10_000, maxQueuedBytes: 67_108_864, maxWaitMs: 30_000 },
 			...{ maxLinkMessageBytes: 1_048_576, maxUnconfirmedPerClient: 100, maxUnconfirmedBytes: 67_108_864 },
 			...{ maxUnconfirmedBytesPerClient: 262_144, maxRetainedBytes: 67_108_864 },
-			...{ reconnect: {}, flushTimeoutMs: 2_000 },
+			...{ reconnect: {}, flushTimeoutMs: 2_000, sessionTimeoutMs: 15_000 },
+			...{ isEager: true, nativeLinks: true },
 		});
 	});
 
@@ -36,7 +37,22 @@ describe("forwarding/options", () => {
 				proxyGraceMs: 15_000,
 			},
 			...{ maxInbox: 1_000, maxInboxTotal: 100_000, maxHeldMessages: 10_000 },
+			...{ maxWaitingPerClient: 64, maxWaitingBytesPerClient: 262_144, maxClientsPerProxy: 200_000 },
+			...{ flushTimeoutMs: 2_000, nativeLinks: true },
 		});
+	});
+
+	it("tells an app server of all clients at once, and with a filter of those that call it", () => {
+		const filter = (): boolean => true;
+		for (const [options, isEager] of [
+			[{}, true],
+			[{ filter }, false],
+			[{ filter, open: "eager" }, true],
+			[{ open: "lazy" }, false],
+		] as const)
+			assert.equal(resolveForwardingOptions(options).isEager, isEager);
+		const open = "early" as "eager";
+		assert.throws(() => resolveForwardingOptions({ open }), { code: "ERR_OPTION", message: /"open".*"early"/ });
 	});
 
 	it("trusts exactly the addresses of its ranges, IPv4 in IPv6 included", () => {
