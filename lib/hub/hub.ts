@@ -288,7 +288,9 @@ export class Hub<Client extends object = ClientMethods, Methods = unknown> {
 	async #close(deadline: Deadline): Promise<void> {
 		for (const { endpoint } of this.#endpoints) endpoint.close();
 		const { clock, log } = this;
-		await deadline.within(Promise.all(this.#extensions.map((extension) => extension.evacuate?.())));
+		const evacuations = this.#extensions.flatMap((extension) => extension.evacuate?.() ?? []);
+		// Where there are none, nothing starts any more from here on.
+		if (evacuations.length > 0) await deadline.within(Promise.all(evacuations));
 		await drain([...this.lifetime], { deadline, idle: this.#dispatcher.idle(), clock, log });
 		this.#reception.close();
 		await Promise.all(this.#extensions.map((extension) => this.#closeExtension(extension)));
