@@ -129,7 +129,9 @@ export class Scene {
 	}
 
 	forwarding(url: string | readonly string[], options: ForwardingOptions = {}): ReturnType<typeof forwardTo> {
-		return forwardTo(url, { secret: SECRET, reconnect: { delaysMs: [0, 10], jitter: 0 }, ...options });
+		// What the tests of this room are about: dotNetify's wire.
+		const wire = { nativeLinks: false };
+		return forwardTo(url, { secret: SECRET, reconnect: { delaysMs: [0, 10], jitter: 0 }, ...wire, ...options });
 	}
 
 	async fakeApp(): Promise<FakeApp> {
