@@ -52,7 +52,10 @@ describe("forwarding/options", () => {
 		] as const)
 			assert.equal(resolveForwardingOptions(options).isEager, isEager);
 		const open = "early" as "eager";
-		assert.throws(() => resolveForwardingOptions({ open }), { code: "ERR_OPTION", message: /"open".*"early"/ });
+		assert.throws(() => resolveForwardingOptions({ open }), {
+			code: "ERR_OPTION",
+			message: /"open".*"early"/,
+		});
 	});
 
 	it("trusts exactly the addresses of its ranges, IPv4 in IPv6 included", () => {

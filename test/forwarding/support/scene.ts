@@ -131,7 +131,12 @@ export class Scene {
 	forwarding(url: string | readonly string[], options: ForwardingOptions = {}): ReturnType<typeof forwardTo> {
 		// What the tests of this room are about: dotNetify's wire.
 		const wire = { nativeLinks: false };
-		return forwardTo(url, { secret: SECRET, reconnect: { delaysMs: [0, 10], jitter: 0 }, ...wire, ...options });
+		return forwardTo(url, {
+			secret: SECRET,
+			reconnect: { delaysMs: [0, 10], jitter: 0 },
+			...wire,
+			...options,
+		});
 	}
 
 	async fakeApp(): Promise<FakeApp> {
