@@ -1,0 +1,129 @@
+import assert from "node:assert/strict";
+import { unlessAccounted } from "../books/reconcile.js";
+import { tableOf } from "../books/table.js";
+import type { ViewClient } from "../clients/view-client.js";
+import { NATIVE_LINK, needsNativeLink } from "../native-link.js";
+import { type Stage, until } from "../stage.js";
+import { Act } from "./act.js";
+
+const BLOCK_MS = 2_000;
+
+/** Waits until every page shows what this process of the app server made, and nothing older. */
+async function current(views: readonly ViewClient[], { app }: Stage): Promise<void> {
+	await until(() =>
+		views.every((view) =>
+			["Counter", "Board"].every((vmId) => view.value(vmId, "Incarnation") === app.incarnation),
+		),
+	);
+}
+
+/** Pages go on: what one of them changes is done, and what is shared is seen by all. */
+async function assertAlive(views: readonly ViewClient[]): Promise<void> {
+	const before = views.map((view) => Number(view.value("Counter", "Count")));
+	await Promise.all(views.map((view) => view.update("Counter", { Add: 2 })));
+	await views[0]?.update("Board", { Add: 7 });
+	await until(() => views.every((view, at) => view.value("Counter", "Count") === (before[at] ?? 0) + 2));
+	await until(() => views.every((view) => view.value("Board", "Total") === views[0]?.value("Board", "Total")));
+	assert.deepEqual(
+		views.filter(({ hasEnded }) => hasEnded),
+		[],
+		"nobody is disconnected",
+	);
+}
+
+/** Waits until a method of the app server runs. */
+async function called({ app }: Stage, name: string): Promise<void> {
+	await until(() => app.told((told) => "called" in told && told.called === name).includes(true));
+}
+
+describe("chaos/matrix: the app server dies, stops or stands still", function () {
+	this.timeout(30_000);
+	let act: Act;
+
+	beforeEach(() => {
+		act = new Act();
+	});
+	afterEach(() => act.close());
+
+	it("makes every view current again after it was killed and restarted, and disconnects nobody", async () => {
+		const stage = await act.open({ kind: "views" });
+		const [views, page] = await Promise.all([act.views(40), act.page()]);
+		page.connect("Counter");
+		page.connect("Ticker");
+		await page.shows("Ticker", ({ Ticks }) => Number(Ticks) > 2);
+		page.dispatch("Counter", { Add: 3 });
+		await page.shows("Counter", ({ Count }) => Count === 3);
+		await assertAlive(views);
+		const from = page.events.length;
+		await stage.app.kill();
+		await stage.app.start();
+		await current(views, stage);
+		await assertAlive(views);
+		for (const vmId of ["Counter", "Ticker"]) {
+			await page.shows(vmId, ({ Incarnation }) => Incarnation === stage.app.incarnation);
+		}
+		await page.shows("Ticker", ({ Ticks }) => Number(Ticks) > 2);
+		page.dispatch("Counter", { Add: 1 });
+		await page.shows("Counter", ({ Count }) => Count === 1);
+		const heard = page.events.slice(from).filter(({ event }) => event === "connection" || event === "exception");
+		assert.deepEqual(heard, [], "the stock client has noticed nothing");
+	});
+
+	it("fails a call that waits with a named error when it is killed", async () => {
+		const stage = await act.open();
+		const client = await act.client();
+		const failure = client.invoke("hang").then(
+			() => "answered",
+			({ message }: Error) => message,
+		);
+		await called(stage, "hang");
+		await stage.app.kill();
+		await stage.app.start();
+		assert.match(await failure, /ERR_FORWARD_LINK_LOST/);
+	});
+
+	it("sends clients of other hubs Close with allowReconnect when it is killed, and accounts for every message", async function () {
+		needsNativeLink(this, "Close for clients whose app server died");
+		const stage = await act.open({ proxies: 2 });
+		const load = await act.load();
+		const first = load.open;
+		await stage.app.kill();
+		await stage.app.start();
+		await until(() => load.open.length === 10 && first.every(({ book }) => book.end !== undefined));
+		for (const { book } of first) assert.deepEqual(book.end, { how: "closed", allowReconnect: true, error: book.end?.error });
+		const since = load.open.map(({ book }) => book.answered);
+		await until(() => load.open.every(({ book }, at) => book.answered > (since[at] ?? 0) + 5));
+		const found = await act.compare(load);
+		assert.deepEqual(unlessAccounted(found), [], tableOf(found));
+	});
+
+	it("makes every view current again after it was asked to end, and disconnects nobody", async () => {
+		const stage = await act.open({ kind: "views" });
+		const views = await act.views(20);
+		await assertAlive(views);
+		assert.equal(await stage.app.stop(), 0);
+		await stage.app.start();
+		await current(views, stage);
+		await assertAlive(views);
+	});
+
+	it("answers the calls that run when it is asked to end", async () => {
+		const stage = await act.open();
+		const client = await act.client();
+		const answer = client.invoke("slow", 300);
+		await called(stage, "slow");
+		assert.equal(await stage.app.stop(), 0);
+		assert.equal(await answer, 300);
+		if (NATIVE_LINK) assert.equal((await client.ended).allowReconnect, true);
+	});
+
+	it(`delivers everything once and in order when it stood still for ${BLOCK_MS / 1_000} s`, async () => {
+		const stage = await act.open();
+		const load = await act.load();
+		await stage.app.ask({ ask: "block", ms: BLOCK_MS });
+		const since = load.books.map(({ answered }) => answered);
+		await until(() => load.books.every(({ answered }, at) => answered > (since[at] ?? 0) + 5));
+		assert.equal(load.lives.length, 10, "nobody was disconnected");
+		await act.assertExactlyOnce(load);
+	});
+});

@@ -1,0 +1,63 @@
+// npm run chaos: a million messages through failing links, then while processes die; every message is looked for.
+import { parseArgs } from "node:util";
+import { tableOf } from "./books/table.js";
+import { type ChaosResult, type ChaosSettings, chaos } from "./chaos.js";
+import { NATIVE_LINK } from "./native-link.js";
+
+const USAGE =
+	"npm run chaos [-- [--messages 1000000] [--faults 300] [--deaths 24] [--clients 120] [--proxies 3] [--seed 1]]";
+
+function wholeNumber(name: string, text: string, least: number): number {
+	const value = Number(text);
+	if (Number.isSafeInteger(value) && value >= least) return value;
+	throw new RangeError(`--${name} is a whole number of ${least} or more; found "${text}".`);
+}
+
+function settingsOf(parameters: readonly string[]): ChaosSettings {
+	const { values } = parseArgs({
+		args: [...parameters],
+		options: {
+			messages: { type: "string", default: "1000000" },
+			faults: { type: "string", default: "300" },
+			deaths: { type: "string", default: "24" },
+			clients: { type: "string", default: "120" },
+			proxies: { type: "string", default: "3" },
+			seed: { type: "string", default: "1" },
+		},
+	});
+	return {
+		messages: wholeNumber("messages", values.messages, 1),
+		faults: wholeNumber("faults", values.faults, 0),
+		deaths: wholeNumber("deaths", values.deaths, 0),
+		clients: wholeNumber("clients", values.clients, 1),
+		proxies: wholeNumber("proxies", values.proxies, 1),
+		seed: wholeNumber("seed", values.seed, 0),
+	};
+}
+
+function show({ name, seconds, messages, done, found, complaints }: ChaosResult): void {
+	console.log(`\n${name}: ${messages.toLocaleString("en")} messages in ${Math.round(seconds)} s`);
+	console.log([...done].map(([what, times]) => `${times} × ${what}`).join(", "));
+	console.log(tableOf(found));
+	for (const complaint of complaints) console.log(`WRONG ${complaint}`);
+}
+
+function read(): ChaosSettings | undefined {
+	try {
+		return settingsOf(process.argv.slice(2));
+	} catch (error) {
+		console.error(`trunkline chaos: ${(error as Error).message} Usage: ${USAGE}`);
+		return undefined;
+	}
+}
+
+const settings = read();
+process.exitCode = 1;
+if (settings) {
+	if (!NATIVE_LINK) console.log("Links speak dotNetify's wire: what is lost has to be told, no more.");
+	const results = await chaos(settings, console.log);
+	for (const result of results) show(result);
+	const isGood = results.every(({ complaints }) => complaints.length === 0);
+	console.log(isGood ? "\nevery message is accounted for" : `\nsomething went wrong (seed ${settings.seed})`);
+	process.exitCode = isGood ? 0 : 1;
+}
