@@ -33,12 +33,7 @@ export interface ChaosResult {
 }
 
 /** How a process ends. */
-const DEATHS = [
-	"app server killed",
-	"app server stopped",
-	"proxy killed",
-	"proxy stopped",
-] as const;
+const DEATHS = ["app server killed", "app server stopped", "proxy killed", "proxy stopped"] as const;
 
 const TICK_MS = 50;
 const POLL_MS = 10;
@@ -49,8 +44,6 @@ const MOST_AWAY_MS = 1_000;
 const MOST_LIFE_MS = 2_000;
 /** The shortest time between links' faults while processes die. */
 const FAULT_GAP_MS = 300;
-
-type Say = (line: string) => void;
 
 /** The parts of a run: what is done to the stage while clients send. */
 type Part = (stage: Stage, load: Load, settings: ChaosSettings) => Promise<Map<string, number>>;
@@ -121,20 +114,18 @@ async function play(name: string, part: Part, settings: ChaosSettings): Promise<
 }
 
 /** dotNetify's wire tells the sender of what it may have lost, and asks for view models again; nothing more can be asked of it. */
-function complaintsOf(found: Reconciliation, hasDeaths: boolean): string[] {
-	if (!NATIVE_LINK) return unlessAccounted(found, { down: false });
-	return hasDeaths ? unlessAccounted(found) : unlessExactlyOnce(found);
+const ONLY_UP = { down: false };
+
+/** Clients send messages while links fail: nothing may be lost, doubled or reordered. */
+export async function failLinks(settings: ChaosSettings): Promise<ChaosResult> {
+	const result = await play("links fail", linkFaults, settings);
+	const { found } = result;
+	return { ...result, complaints: NATIVE_LINK ? unlessExactlyOnce(found) : unlessAccounted(found, ONLY_UP) };
 }
 
-/** Sends messages while links have faults, then while processes die too; says what became of each message. */
-export async function chaos(settings: ChaosSettings, say: Say): Promise<ChaosResult[]> {
-	const results: ChaosResult[] = [];
-	const run = async (name: string, part: Part, hasDeaths: boolean): Promise<void> => {
-		say(`${name}: seed ${settings.seed}, ${settings.clients} clients, ${settings.proxies} proxies`);
-		const result = await play(name, part, settings);
-		results.push({ ...result, complaints: complaintsOf(result.found, hasDeaths) });
-	};
-	await run("links fail", linkFaults, false);
-	if (settings.deaths > 0) await run("processes die", deaths, true);
-	return results;
+/** The same while processes die, too: what is lost has to be reported. */
+export async function failProcesses(settings: ChaosSettings): Promise<ChaosResult> {
+	const result = await play("processes die", deaths, settings);
+	const { found } = result;
+	return { ...result, complaints: NATIVE_LINK ? unlessAccounted(found) : unlessAccounted(found, ONLY_UP) };
 }

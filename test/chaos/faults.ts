@@ -1,4 +1,5 @@
 import type { Random } from "../fuzz/frames/random.js";
+import { NATIVE_LINK } from "./native-link.js";
 import type { Relay } from "./relay.js";
 import type { Direction, RelayedConnection } from "./relayed-connection.js";
 
@@ -35,9 +36,13 @@ const MOST_STALL_MS = 500;
 const MOST_AWAY_MS = 2_000;
 /** How long a link is half-open before it is reset, where its ends have not given it up. */
 const MOST_HALF_OPEN_MS = 3_000;
-/** Some stay half-open until the ends find out by themselves. */
+/** Some native links stay half-open until the ends find out by themselves. */
 const LEFT_ALONE_MS = 20_000;
-const HALVES: readonly [readonly Direction[], ...(readonly Direction[])[]] = [["up", "down"], ["up"], ["down"]];
+const HALVES: readonly [readonly Direction[], ...(readonly Direction[])[]] = [
+	["up", "down"],
+	["up"],
+	["down"],
+];
 
 /** Does things to the links behind some relays, which follow from the seed of its random numbers. */
 export class Faults {
@@ -100,7 +105,7 @@ export class Faults {
 
 	#halfOpen(connection: RelayedConnection | undefined): void {
 		connection?.halfOpen(...this.#random.pick(HALVES));
-		const ms = this.#random.once(6) ? LEFT_ALONE_MS : this.#random.below(MOST_HALF_OPEN_MS);
+		const ms = NATIVE_LINK && this.#random.once(6) ? LEFT_ALONE_MS : this.#random.below(MOST_HALF_OPEN_MS);
 		this.#later(ms, () => connection?.cut());
 	}
 

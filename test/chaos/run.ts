@@ -1,7 +1,7 @@
 // npm run chaos: a million messages through failing links, then while processes die; every message is looked for.
 import { parseArgs } from "node:util";
 import { tableOf } from "./books/table.js";
-import { type ChaosResult, type ChaosSettings, chaos } from "./chaos.js";
+import { type ChaosResult, type ChaosSettings, failLinks, failProcesses } from "./chaos.js";
 import { NATIVE_LINK } from "./native-link.js";
 
 const USAGE =
@@ -55,9 +55,14 @@ const settings = read();
 process.exitCode = 1;
 if (settings) {
 	if (!NATIVE_LINK) console.log("Links speak dotNetify's wire: what is lost has to be told, no more.");
-	const results = await chaos(settings, console.log);
-	for (const result of results) show(result);
-	const isGood = results.every(({ complaints }) => complaints.length === 0);
-	console.log(isGood ? "\nevery message is accounted for" : `\nsomething went wrong (seed ${settings.seed})`);
+	const { seed, clients, proxies, deaths } = settings;
+	console.log(`seed ${seed}: ${clients} clients, ${proxies} proxies`);
+	let isGood = true;
+	for (const part of deaths > 0 ? [failLinks, failProcesses] : [failLinks]) {
+		const result = await part(settings);
+		show(result);
+		isGood &&= result.complaints.length === 0;
+	}
+	console.log(isGood ? "\nevery message is accounted for" : `\nsomething went wrong (seed ${seed})`);
 	process.exitCode = isGood ? 0 : 1;
 }

@@ -5,7 +5,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import { AppBook } from "./books/app-book.js";
 import { type Evidence, reportKey } from "./books/reconcile.js";
 import type { Door, Load } from "./clients/load.js";
-import { Place } from "./processes/place.js";
+import { Place, type PlaceOptions } from "./processes/place.js";
 import { type AppSettings, HUB_PATH, type HubKind, type ProxySettings } from "./processes/settings.js";
 import { Relay } from "./relay.js";
 
@@ -53,7 +53,7 @@ export class Stage {
 	static async open(options: StageOptions = {}): Promise<Stage> {
 		const { kind = "plain", proxies = 1, apps = 1 } = options;
 		const folder = mkdtempSync(join(tmpdir(), "trunkline-chaos-"));
-		const place = (program: Place["name"] & ("app-server" | "proxy"), index: number, settings: object): Place =>
+		const place = (program: PlaceOptions["program"], index: number, settings: object): Place =>
 			new Place({ program, index, folder, settings: { kind, ...settings } });
 		const appPlaces = Array.from({ length: apps }, (_, at) => place("app-server", at, { ...options.app }));
 		await Promise.all(appPlaces.map((app) => app.start()));
@@ -100,10 +100,10 @@ export class Stage {
 		for (;;) {
 			const now = performance.now();
 			if (this.#isBalanced(load) || now - start > SETTLE_TIMEOUT_MS) return;
-			const { messages } = load;
-			if (messages + this.book.sent !== before) since = now;
+			const all = load.numbered + this.book.sent;
+			if (all !== before) since = now;
 			else if (now - since > QUIET_MS) return;
-			before = messages + this.book.sent;
+			before = all;
 			await wait(POLL_MS * 5);
 		}
 	}

@@ -10,7 +10,10 @@ import { tableOf } from "./table.js";
 const ID = "connection";
 
 /** A life that sent notes 1 to 5 and received two messages, and an app server that received what is given. */
-function evidenceOf(came: readonly number[], more: Partial<Evidence> = {}): { book: LifeBook; evidence: Evidence } {
+function evidenceOf(
+	came: readonly number[],
+	more: Partial<Evidence> = {},
+): { book: LifeBook; evidence: Evidence } {
 	const book = new LifeBook(1, "proxy1.1");
 	book.connectionId = ID;
 	book.sent = 5;
@@ -40,7 +43,10 @@ describe("chaos/books", () => {
 					sequence.lost(30),
 					Array.from({ length: 30 }, (_, at) => at + 1).filter((number) => !different.has(number)),
 				);
-				assert.equal(sequence.reordered === 0, [...different].every((number, at, all) => at === 0 || number > (all[at - 1] ?? 0)));
+				assert.equal(
+					sequence.reordered === 0,
+					[...different].every((number, at, all) => at === 0 || number > (all[at - 1] ?? 0)),
+				);
 			}),
 		);
 	});
@@ -109,6 +115,9 @@ describe("chaos/books", () => {
 	it("finds what is missing of what everyone was sent, from the first one on", () => {
 		const { book, evidence } = evidenceOf(ALL);
 		for (const number of [7, 8, 10]) book.tick(1, number);
-		assert.match(unlessAccounted(reconcile(evidence)).join(), /to everyone: 0 doubled, 0 reordered, 1 missing/);
+		assert.match(
+			unlessAccounted(reconcile(evidence)).join(),
+			/to everyone: 0 doubled, 0 reordered, 1 missing/,
+		);
 	});
 });

@@ -49,7 +49,11 @@ export interface Reconciliation {
 		readonly unanswered: number;
 		readonly rejected: ReadonlyMap<string, number>;
 	};
-	readonly works: { readonly done: number; readonly over: number; readonly refused: ReadonlyMap<string, number> };
+	readonly works: {
+		readonly done: number;
+		readonly over: number;
+		readonly refused: ReadonlyMap<string, number>;
+	};
 	/** Whatever must never be. */
 	readonly faults: readonly string[];
 }

@@ -50,11 +50,17 @@ export class Load {
 
 	/** Messages sent and received so far. */
 	get messages(): number {
+		let total = this.numbered;
+		for (const { book } of this.lives) for (const { count } of book.ticks.values()) total += count;
+		return total;
+	}
+
+	/** The same without those to everyone, which never end. */
+	get numbered(): number {
 		let total = 0;
 		for (const { book } of this.lives) {
 			total += book.sent + book.answered;
 			for (const { count } of book.downs.values()) total += count;
-			for (const { count } of book.ticks.values()) total += count;
 		}
 		return total;
 	}

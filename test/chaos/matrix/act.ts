@@ -33,7 +33,13 @@ export class Act {
 
 	/** Clients that send numbered messages, connected. */
 	async load(options: Partial<LoadOptions> = {}): Promise<Load> {
-		const load = new Load({ doors: () => this.stage.doors, clients: 10, seed: SEED, pauseMs: 10, ...options });
+		const load = new Load({
+			doors: () => this.stage.doors,
+			clients: 10,
+			seed: SEED,
+			pauseMs: 10,
+			...options,
+		});
 		this.#ends.push(() => load.leave());
 		await load.start();
 		return load;

@@ -23,7 +23,9 @@ async function assertAlive(views: readonly ViewClient[]): Promise<void> {
 	await Promise.all(views.map((view) => view.update("Counter", { Add: 2 })));
 	await views[0]?.update("Board", { Add: 7 });
 	await until(() => views.every((view, at) => view.value("Counter", "Count") === (before[at] ?? 0) + 2));
-	await until(() => views.every((view) => view.value("Board", "Total") === views[0]?.value("Board", "Total")));
+	await until(() =>
+		views.every((view) => view.value("Board", "Total") === views[0]?.value("Board", "Total")),
+	);
 	assert.deepEqual(
 		views.filter(({ hasEnded }) => hasEnded),
 		[],
@@ -65,7 +67,9 @@ describe("chaos/matrix: the app server dies, stops or stands still", function ()
 		await page.shows("Ticker", ({ Ticks }) => Number(Ticks) > 2);
 		page.dispatch("Counter", { Add: 1 });
 		await page.shows("Counter", ({ Count }) => Count === 1);
-		const heard = page.events.slice(from).filter(({ event }) => event === "connection" || event === "exception");
+		const heard = page.events
+			.slice(from)
+			.filter(({ event }) => event === "connection" || event === "exception");
 		assert.deepEqual(heard, [], "the stock client has noticed nothing");
 	});
 
@@ -90,7 +94,8 @@ describe("chaos/matrix: the app server dies, stops or stands still", function ()
 		await stage.app.kill();
 		await stage.app.start();
 		await until(() => load.open.length === 10 && first.every(({ book }) => book.end !== undefined));
-		for (const { book } of first) assert.deepEqual(book.end, { how: "closed", allowReconnect: true, error: book.end?.error });
+		for (const { book } of first)
+			assert.deepEqual(book.end, { how: "closed", allowReconnect: true, error: book.end?.error });
 		const since = load.open.map(({ book }) => book.answered);
 		await until(() => load.open.every(({ book }, at) => book.answered > (since[at] ?? 0) + 5));
 		const found = await act.compare(load);

@@ -51,8 +51,14 @@ describe("chaos/matrix: five links to an address behind which two processes stan
 		await until(() => load.open.length === CLIENTS && load.open.every(({ book }) => book.answered > 5));
 		const found = await act.compare(load);
 		assert.deepEqual(unlessAccounted(found), [], tableOf(found));
-		assert.ok(load.lives.some(({ book }) => book.isWhole), "clients of the other one stay");
-		assert.ok(load.lives.some(({ book }) => book.end?.allowReconnect), "clients of the killed one come back");
+		assert.ok(
+			load.lives.some(({ book }) => book.isWhole),
+			"clients of the other one stay",
+		);
+		assert.ok(
+			load.lives.some(({ book }) => book.end?.allowReconnect),
+			"clients of the killed one come back",
+		);
 	});
 
 	it("makes views current again at the other one when theirs is killed, and disconnects nobody", async () => {

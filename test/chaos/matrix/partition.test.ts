@@ -45,7 +45,9 @@ describe("chaos/matrix: proxy and app server do not reach each other for longer 
 			views.filter(({ hasEnded }) => hasEnded),
 			[],
 		);
-		assert.ok(views.every((view) => VIEWS.every((vmId) => view.value(vmId, "Incarnation") === app.incarnation)));
+		assert.ok(
+			views.every((view) => VIEWS.every((vmId) => view.value(vmId, "Incarnation") === app.incarnation)),
+		);
 	});
 
 	it("sends clients of other hubs away, and accounts for every message", async function () {

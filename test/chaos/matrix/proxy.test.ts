@@ -13,7 +13,8 @@ function disconnected(app: Place): { readonly disconnected: string; readonly rea
 
 const connected = (place: Place): string[] =>
 	place.told((told) => ("connected" in told ? told.connected : undefined));
-const disposed = (app: Place): string[] => app.told((told) => ("disposed" in told ? told.disposed : undefined));
+const disposed = (app: Place): string[] =>
+	app.told((told) => ("disposed" in told ? told.disposed : undefined));
 
 describe("chaos/matrix: a proxy dies or stops", function () {
 	this.timeout(30_000);
@@ -41,12 +42,12 @@ describe("chaos/matrix: a proxy dies or stops", function () {
 		assert.equal(ids.length, CLIENTS);
 		assert.deepEqual(
 			disconnected(app).toSorted((a, b) => a.disconnected.localeCompare(b.disconnected, "en")),
-			ids
-				.toSorted((a, b) => a.localeCompare(b, "en"))
-				.map((id) => ({ disconnected: id, reason: "lost" })),
+			ids.toSorted((a, b) => a.localeCompare(b, "en")).map((id) => ({ disconnected: id, reason: "lost" })),
 		);
 		assert.deepEqual(disposed(app).toSorted(), ids);
-		await until(() => back.every((view) => VIEWS.every((vmId) => view.value(vmId, "Incarnation") !== undefined)));
+		await until(() =>
+			back.every((view) => VIEWS.every((vmId) => view.value(vmId, "Incarnation") !== undefined)),
+		);
 		assert.deepEqual(
 			[...kept, ...back].filter(({ hasEnded }) => hasEnded),
 			[],
@@ -57,9 +58,7 @@ describe("chaos/matrix: a proxy dies or stops", function () {
 		const { app, proxy } = await act.open();
 		const clients = await Promise.all(Array.from({ length: CLIENTS }, () => act.client()));
 		const answers = Promise.all(clients.map((client) => client.invoke("slow", 200)));
-		await until(
-			() => app.told((told) => ("called" in told ? told.called : undefined)).length === CLIENTS,
-		);
+		await until(() => app.told((told) => ("called" in told ? told.called : undefined)).length === CLIENTS);
 		assert.equal(await proxy.stop(), 0);
 		assert.deepEqual(await answers, Array(CLIENTS).fill(200));
 		for (const { ended } of clients) {

@@ -9,7 +9,9 @@ export const LINK_HEADER = "Trunkline-Link";
 export function proofOf(secret: string = SECRET): string {
 	const issued = Date.now().toString(36);
 	const nonce = randomBytes(16).toString("base64url");
-	const signature = createHmac("sha256", secret).update(`trunkline-link\nv1\n${issued}\n${nonce}`).digest("base64url");
+	const signature = createHmac("sha256", secret)
+		.update(`trunkline-link\nv1\n${issued}\n${nonce}`)
+		.digest("base64url");
 	return `v1.${issued}.${nonce}.${signature}`;
 }
 

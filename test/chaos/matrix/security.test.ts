@@ -7,7 +7,8 @@ import { type Stage, until } from "../stage.js";
 import { Act } from "./act.js";
 import { LINK_HEADER, proofOf, RawPeer } from "./raw-peer.js";
 
-const UNKNOWN = "Failed to invoke 'Invoke' due to an error on the server. HubException: Method does not exist.";
+const UNKNOWN =
+	"Failed to invoke 'Invoke' due to an error on the server. HubException: Method does not exist.";
 const REFUSED = '{"error":"The proof of the link was refused."}\u001e';
 const RANDOM_LINKS = 30;
 const RANDOM_BYTES = 400;
@@ -36,7 +37,12 @@ describe("chaos/matrix: peers that are not what they say", function () {
 	after(() => act.close());
 
 	it("answers Invoke of a client as a method that does not exist, at the proxy and at the app server", async () => {
-		const context = JSON.stringify({ HubId: "x", ConnectionId: "somebody", HttpRequestHeaders: {}, Items: {} });
+		const context = JSON.stringify({
+			HubId: "x",
+			ConnectionId: "somebody",
+			HttpRequestHeaders: {},
+			Items: {},
+		});
 		const forged = ["echo", [0, 1], { $fwdConnContext: context }];
 		for (const place of [stage.proxy, stage.app]) {
 			const client = await HubClient.open(stage.doorOf(place).url, () => undefined);

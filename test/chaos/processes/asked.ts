@@ -30,7 +30,11 @@ export function keepBooks(hub: Hub, journal: JournalWriter): void {
 	);
 	hub.on("undeliverable", ({ code, client, target }) =>
 		journal.tell({
-			undeliverable: { code, ...(client !== undefined && { client }), ...(target !== undefined && { target }) },
+			undeliverable: {
+				code,
+				...(client !== undefined && { client }),
+				...(target !== undefined && { target }),
+			},
 		}),
 	);
 	const fault = (thrown: unknown): void =>

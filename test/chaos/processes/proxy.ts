@@ -8,8 +8,7 @@ import { type ProxySettings, SECRET } from "./settings.js";
 
 const { kind, url, forwarding, hub: options, port, ...settings } = settingsOf<ProxySettings>();
 const journal = new JournalWriter(settings.journal, settings.incarnation);
-const hub: Hub =
-	kind === "views" ? createViewModelHub(options) : createHub()(options ?? {});
+const hub: Hub = kind === "views" ? createViewModelHub(options) : createHub()(options ?? {});
 keepBooks(hub, journal);
 
 const taken = new Map<string, number>();
