@@ -93,7 +93,11 @@ const deaths: Part = async (stage, _load, { seed, deaths: total }) => {
 	return done;
 };
 
-async function play(name: string, part: Part, settings: ChaosSettings): Promise<Omit<ChaosResult, "complaints">> {
+async function play(
+	name: string,
+	part: Part,
+	settings: ChaosSettings,
+): Promise<Omit<ChaosResult, "complaints">> {
 	const { clients, proxies, seed } = settings;
 	const start = performance.now();
 	const stage = await Stage.open({ proxies, app: { tickMs: TICK_MS } });

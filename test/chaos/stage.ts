@@ -27,11 +27,6 @@ export interface StageOptions {
 	readonly proxy?: Pick<ProxySettings, "forwarding" | "hub">;
 }
 
-/** Waits until something holds; looks now and then. */
-export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-	while (!(await condition())) await wait(POLL_MS);
-}
-
 /** App servers, relays and proxies, each server a process of its own. */
 export class Stage {
 	readonly apps: readonly [Place, ...Place[]];

@@ -1,6 +1,7 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { Random } from "../../fuzz/frames/random.js";
 import type { LifeBook } from "../books/life-book.js";
+import { until } from "../until.js";
 import type { ProtocolName } from "./hub-client.js";
 import { Life } from "./life.js";
 
@@ -20,6 +21,8 @@ export interface LoadOptions {
 	/** The doors that are there; a client takes the next one each time it connects. */
 	readonly doors: () => readonly Door[];
 	readonly clients: number;
+	/** Number of the first client; those of two loads on one stage must differ. @defaultValue 0 */
+	readonly first?: number;
 	readonly seed: number;
 	/** Longest pause between two rounds of a client, in milliseconds. @defaultValue 20 */
 	readonly pauseMs?: number;
@@ -43,9 +46,9 @@ export class Load {
 
 	/** Starts all clients; resolves when each is connected. */
 	async start(): Promise<void> {
-		const { clients } = this.#options;
-		this.#loops = Array.from({ length: clients }, (_, index) => this.#client(index));
-		while (this.#arrived.size < clients) await wait(5);
+		const { clients, first = 0 } = this.#options;
+		this.#loops = Array.from({ length: clients }, (_, at) => this.#client(first + at));
+		await until(() => this.#arrived.size === clients);
 	}
 
 	/** Messages sent and received so far. */

@@ -1,3 +1,4 @@
+import { until } from "../until.js";
 import { HubClient, type ProtocolName } from "./hub-client.js";
 
 type State = Record<string, unknown>;
@@ -18,7 +19,7 @@ export class ViewClient {
 		});
 	}
 
-	/** Connects and asks for view models; resolves when the server has done what it was asked. */
+	/** Connects and asks for view models; resolves when it shows all of them. */
 	static async open(
 		url: string,
 		vmIds: readonly string[],
@@ -32,6 +33,7 @@ export class ViewClient {
 		};
 		const view = new ViewClient(await HubClient.open(url, take, protocol), shown);
 		for (const vmId of vmIds) await view.client.invoke("Request_VM", vmId, null);
+		await until(() => [...shown.values()].every((state) => Object.keys(state).length > 0));
 		return view;
 	}
 

@@ -16,6 +16,8 @@ export const VIEWS: readonly string[] = ["Counter", "Board"];
 export class Act {
 	readonly #ends: (() => Promise<unknown>)[] = [];
 	#stage: Stage | undefined;
+	/** Clients of loads so far. */
+	#loaded = 0;
 
 	/** @throws Error before {@link open} */
 	get stage(): Stage {
@@ -33,13 +35,10 @@ export class Act {
 
 	/** Clients that send numbered messages, connected. */
 	async load(options: Partial<LoadOptions> = {}): Promise<Load> {
-		const load = new Load({
-			doors: () => this.stage.doors,
-			clients: 10,
-			seed: SEED,
-			pauseMs: 10,
-			...options,
-		});
+		const { clients = 10 } = options;
+		const defaults = { doors: () => this.stage.doors, seed: SEED, pauseMs: 10, first: this.#loaded };
+		const load = new Load({ ...defaults, ...options, clients });
+		this.#loaded += clients;
 		this.#ends.push(() => load.leave());
 		await load.start();
 		return load;

@@ -3,7 +3,8 @@ import { unlessAccounted } from "../books/reconcile.js";
 import { tableOf } from "../books/table.js";
 import type { ViewClient } from "../clients/view-client.js";
 import { NATIVE_LINK, needsNativeLink } from "../native-link.js";
-import { type Stage, until } from "../stage.js";
+import type { Stage } from "../stage.js";
+import { until } from "../until.js";
 import { Act } from "./act.js";
 
 const BLOCK_MS = 2_000;

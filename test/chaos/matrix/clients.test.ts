@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Load } from "../clients/load.js";
 import type { Place } from "../processes/place.js";
-import { until } from "../stage.js";
+import { until } from "../until.js";
 import { Act } from "./act.js";
 
 const FILL_MESSAGES = 30_000;
@@ -19,13 +19,14 @@ describe("chaos/matrix: clients that read too slowly, or send too fast", functio
 	this.timeout(30_000);
 	let act: Act;
 
-	beforeEach(() => {
+	before(async () => {
 		act = new Act();
+		await act.open();
 	});
-	afterEach(() => act.close());
+	after(() => act.close());
 
 	it("ends a client that does not read what it is sent, and serves the others meanwhile", async () => {
-		const stage = await act.open();
+		const { stage } = act;
 		const load = await act.load({ clients: 5 });
 		const slow = await act.client();
 		slow.pause();
@@ -39,7 +40,6 @@ describe("chaos/matrix: clients that read too slowly, or send too fast", functio
 	});
 
 	it("takes all of a client that sends without waiting, once and in order, and serves the others meanwhile", async () => {
-		await act.open();
 		const load = await act.load({ clients: 6 });
 		const [flooder] = load.open;
 		assert.ok(flooder);

@@ -4,7 +4,7 @@ import { tableOf } from "../books/table.js";
 import type { ViewClient } from "../clients/view-client.js";
 import { needsNativeLink } from "../native-link.js";
 import type { Place } from "../processes/place.js";
-import { until } from "../stage.js";
+import { until } from "../until.js";
 import { Act } from "./act.js";
 
 const CLIENTS = 20;

@@ -4,7 +4,7 @@ import { Random } from "../../fuzz/frames/random.js";
 import type { Load } from "../clients/load.js";
 import { needsNativeLink } from "../native-link.js";
 import type { Direction } from "../relayed-connection.js";
-import { until } from "../stage.js";
+import { until } from "../until.js";
 import { Act } from "./act.js";
 
 const RESETS = 100;
@@ -22,15 +22,16 @@ describe("chaos/matrix: links fail, and both processes live", function () {
 	let act: Act;
 	let load: Load;
 
-	before(function () {
-		needsNativeLink(this, "exactly once through lost links");
-	});
-	beforeEach(async () => {
+	before(async function () {
 		act = new Act();
+		needsNativeLink(this, "exactly once through lost links");
 		await act.open({ app: { tickMs: 20 } });
+	});
+	after(() => act.close());
+	beforeEach(async () => {
 		load = await act.load();
 	});
-	afterEach(() => act.close());
+	afterEach(() => load.leave());
 
 	it(`loses, doubles and reorders nothing when a link is reset, ${RESETS} times`, async () => {
 		const { relay } = act.stage;

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { unlessAccounted } from "../books/reconcile.js";
 import { tableOf } from "../books/table.js";
 import { needsNativeLink } from "../native-link.js";
-import { until } from "../stage.js";
+import { until } from "../until.js";
 import { Act, VIEWS } from "./act.js";
 
 const CLIENTS = 10;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Place } from "../processes/place.js";
-import { until } from "../stage.js";
+import { until } from "../until.js";
 import { Act, VIEWS } from "./act.js";
 
 const CLIENTS = 10;

@@ -3,7 +3,8 @@ import { setTimeout as wait } from "node:timers/promises";
 import { Random } from "../../fuzz/frames/random.js";
 import { HubClient } from "../clients/hub-client.js";
 import { NATIVE_LINK, needsNativeLink } from "../native-link.js";
-import { type Stage, until } from "../stage.js";
+import type { Stage } from "../stage.js";
+import { until } from "../until.js";
 import { Act } from "./act.js";
 import { LINK_HEADER, proofOf, RawPeer } from "./raw-peer.js";
 
