@@ -117,19 +117,16 @@ async function play(
 	}
 }
 
-/** dotNetify's wire tells the sender of what it may have lost, and asks for view models again; nothing more can be asked of it. */
-const ONLY_UP = { down: false };
-
 /** Clients send messages while links fail: nothing may be lost, doubled or reordered. */
 export async function failLinks(settings: ChaosSettings): Promise<ChaosResult> {
 	const result = await play("links fail", linkFaults, settings);
 	const { found } = result;
-	return { ...result, complaints: NATIVE_LINK ? unlessExactlyOnce(found) : unlessAccounted(found, ONLY_UP) };
+	return { ...result, complaints: NATIVE_LINK ? unlessExactlyOnce(found) : unlessAccounted(found, false) };
 }
 
 /** The same while processes die, too: what is lost has to be reported. */
 export async function failProcesses(settings: ChaosSettings): Promise<ChaosResult> {
 	const result = await play("processes die", deaths, settings);
 	const { found } = result;
-	return { ...result, complaints: NATIVE_LINK ? unlessAccounted(found) : unlessAccounted(found, ONLY_UP) };
+	return { ...result, complaints: unlessAccounted(found, NATIVE_LINK) };
 }

@@ -1,5 +1,5 @@
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
-import { type Direction, RelayedConnection } from "./relayed-connection.js";
+import { type Direction, RelayedConnection, reset } from "./relayed-connection.js";
 
 /** Most bytes of a connection's beginning that are remembered. */
 const HEAD_BYTES = 8_192;
@@ -97,20 +97,20 @@ export class Relay {
 
 	#resetAll(): void {
 		this.cut();
-		for (const socket of this.#sockets) socket.resetAndDestroy();
+		for (const socket of this.#sockets) reset(socket);
 	}
 
 	#take(near: Socket): void {
 		this.#taken++;
 		this.#keep(near);
-		if (this.#state === "off") near.resetAndDestroy();
+		if (this.#state === "off") reset(near);
 		if (this.#state === "on") this.#connect(near);
 	}
 
 	#connect(near: Socket): void {
 		const target = this.targets[this.#taken % this.targets.length];
 		if (target === undefined) {
-			near.resetAndDestroy();
+			reset(near);
 			return;
 		}
 		const far = connect(target, "127.0.0.1");

@@ -3,6 +3,15 @@ import type { Socket } from "node:net";
 /** Which way bytes go: `up` to the target, `down` to whoever connected. */
 export type Direction = "up" | "down";
 
+/**
+ * Ends a socket by a reset. One that is ending already is only destroyed: Node 20 loses its handle otherwise, and its
+ * process never ends.
+ */
+export function reset(socket: Socket): void {
+	if (socket.writableEnded || socket.destroyed) socket.destroy();
+	else socket.resetAndDestroy();
+}
+
 /** Bytes in one direction, and what becomes of them. */
 class Flow {
 	readonly #from: Socket;
@@ -16,7 +25,7 @@ class Flow {
 		to.on("drain", () => this.#mode === "hold" || from.resume());
 		from.once("end", () => this.#mode === "pass" && to.end());
 		from.once("close", () => this.#mode === "pass" && to.destroySoon());
-		from.on("error", () => this.#mode === "pass" && to.resetAndDestroy());
+		from.on("error", () => this.#mode === "pass" && reset(to));
 	}
 
 	/** Leaves bytes where they are: nothing is read, and whoever sends is held up. */
@@ -68,8 +77,8 @@ export class RelayedConnection {
 	/** Resets it at both ends. */
 	cut(): void {
 		clearTimeout(this.#timer);
-		this.#near.resetAndDestroy();
-		this.#far.resetAndDestroy();
+		reset(this.#near);
+		reset(this.#far);
 	}
 
 	/** Holds all bytes for a while, in milliseconds; then they come, in order. */
