@@ -86,12 +86,17 @@ function wasStopped({ stops }: Evidence, { endedAt }: LifeBook): boolean {
 	return stops.some(({ from, to }) => endedAt >= from && endedAt <= to);
 }
 
+/** Whether its proxy was killed while it was open. */
+function endedWithProxy({ killed }: Evidence, { proxy, end }: LifeBook): boolean {
+	return killed.has(proxy) && end?.how === "lost";
+}
+
 function reconcileUp(account: Account, book: LifeBook, evidence: Evidence): void {
 	const came = evidence.app.up(book.life);
 	addSequence(account, came);
 	account.sent += book.sent;
 	const taken = evidence.taken.get(book.connectionId) ?? 0;
-	const isProxyKilled = evidence.killed.has(book.proxy);
+	const isProxyKilled = endedWithProxy(evidence, book);
 	const mayLoseEnd = wasStopped(evidence, book);
 	let unexplained = 0;
 	for (const number of came.lost(book.sent)) {
@@ -115,7 +120,7 @@ function reconcileDown(account: Account, book: LifeBook, evidence: Evidence): vo
 		for (const number of came.lost(sent)) {
 			account.lost++;
 			if (number < came.last) unexplained++;
-			else if (evidence.killed.has(incarnation) || evidence.killed.has(book.proxy)) account.withProcess++;
+			else if (evidence.killed.has(incarnation) || endedWithProxy(evidence, book)) account.withProcess++;
 			else if (!book.isWhole) account.atEnd++;
 			else unexplained++;
 		}
