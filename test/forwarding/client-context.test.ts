@@ -136,7 +136,7 @@ describe("forwarding/client-context", () => {
 	describe("through proxies", () => {
 		let scene: Scene;
 		beforeEach(() => {
-			scene = new Scene();
+			scene = new Scene("dotNetify");
 		});
 		afterEach(() => scene.close());
 

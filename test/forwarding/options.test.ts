@@ -13,6 +13,7 @@ describe("forwarding/options", () => {
 		assert.deepEqual(rest, {
 			...{
 				connectionPoolSize: 5,
+				hasFilter: false,
 				useMessagePack: false,
 				haltPipeline: true,
 				secret: undefined,
@@ -85,6 +86,7 @@ describe("forwarding/options", () => {
 		{ maxUnconfirmedPerClient: 0 },
 		{ maxUnconfirmedBytes: 0 },
 		{ flushTimeoutMs: -1 },
+		{ sessionTimeoutMs: 0 },
 		{ secret: "" },
 		{ secret: "short" },
 	]) {

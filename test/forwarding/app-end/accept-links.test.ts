@@ -17,7 +17,7 @@ const codesOf = ({ undeliverable }: Station): string[] => undeliverable.map(({ c
 describe("forwarding/app-end/accept-links", () => {
 	let scene: Scene;
 	beforeEach(() => {
-		scene = new Scene();
+		scene = new Scene("dotNetify");
 	});
 	afterEach(() => scene.close());
 

@@ -32,7 +32,7 @@ async function assertRefused(scene: Scene, url: string, headers: Record<string, 
 describe("forwarding/app-end/auth", () => {
 	let scene: Scene;
 	beforeEach(() => {
-		scene = new Scene();
+		scene = new Scene("dotNetify");
 	});
 	afterEach(() => scene.close());
 

@@ -10,7 +10,7 @@ const range = (count: number): number[] => Array.from({ length: count }, (_, at)
 describe("forwarding/proxy-end/use-forwarding", () => {
 	let scene: Scene;
 	beforeEach(() => {
-		scene = new Scene();
+		scene = new Scene("dotNetify");
 	});
 	afterEach(() => scene.close());
 

@@ -4,7 +4,7 @@ import { Scene, SECRET } from "../support/scene.js";
 describe("forwarding/proxy-end/large-messages", () => {
 	let scene: Scene;
 	beforeEach(() => {
-		scene = new Scene();
+		scene = new Scene("dotNetify");
 	});
 	afterEach(() => scene.close());
 

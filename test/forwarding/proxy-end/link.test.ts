@@ -8,7 +8,7 @@ describe("forwarding/proxy-end/link", () => {
 	let scene: Scene;
 	let links: Link[];
 	beforeEach(() => {
-		scene = new Scene();
+		scene = new Scene("dotNetify");
 		links = [];
 	});
 	afterEach(async () => {

@@ -22,7 +22,7 @@ function assertCounted({ hub, undeliverable }: Station): void {
 describe("forwarding/proxy-end/queueing", () => {
 	let scene: Scene;
 	beforeEach(() => {
-		scene = new Scene();
+		scene = new Scene("dotNetify");
 	});
 	afterEach(() => scene.close());
 
@@ -388,7 +388,7 @@ async function killTest({
 	cuts: number[];
 	all: boolean[];
 }): Promise<void> {
-	const scene = new Scene();
+	const scene = new Scene("dotNetify");
 	try {
 		const app = await scene.app();
 		const relay = await scene.relay(app.port);

@@ -11,7 +11,7 @@ describe("forwarding/proxy-end/responses", () => {
 	let c: Client;
 
 	beforeEach(async () => {
-		scene = new Scene();
+		scene = new Scene("dotNetify");
 		app = await scene.fakeApp();
 		proxy = await scene.proxy(
 			app.url,

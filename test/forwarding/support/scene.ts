@@ -19,6 +19,11 @@ import { Watch } from "./watch.js";
 
 export const SECRET = "a secret of the tests, 32 letters";
 
+/** What links speak: our own protocol, or dotNetify's, which only one of two ends need know. */
+export type Wire = "native" | "dotNetify";
+
+export const WIRES: readonly Wire[] = ["native", "dotNetify"];
+
 /** A call as an app server's method (or a proxy's own) saw it. */
 export interface Call {
 	readonly client: string;
@@ -67,6 +72,13 @@ export interface Client {
 export class Scene {
 	readonly watch: Watch = new Watch();
 	readonly #opened: (() => Promise<unknown>)[] = [];
+	/** An option of both ends, and of no declaration: it is for tests. */
+	readonly #wire: object;
+
+	/** Both ends of its links speak this wire, where a test does not say otherwise. */
+	constructor(wire: Wire) {
+		this.#wire = { nativeLinks: wire === "native" };
+	}
 
 	until(test: () => boolean): Promise<void> {
 		return this.watch.until(test);
@@ -113,7 +125,7 @@ export class Scene {
 		return this.station({
 			...rest,
 			setUp: (hub) => {
-				hub.use(acceptLinks(accept));
+				hub.use(acceptLinks({ ...this.#wire, ...accept }));
 				setUp?.(hub);
 			},
 		});
@@ -129,14 +141,8 @@ export class Scene {
 	}
 
 	forwarding(url: string | readonly string[], options: ForwardingOptions = {}): ReturnType<typeof forwardTo> {
-		// What the tests of this room are about: dotNetify's wire.
-		const wire = { nativeLinks: false };
-		return forwardTo(url, {
-			secret: SECRET,
-			reconnect: { delaysMs: [0, 10], jitter: 0 },
-			...wire,
-			...options,
-		});
+		const reconnect = { delaysMs: [0, 10], jitter: 0 };
+		return forwardTo(url, { secret: SECRET, reconnect, ...this.#wire, ...options });
 	}
 
 	async fakeApp(): Promise<FakeApp> {
