@@ -74,10 +74,13 @@ export class Scene {
 	readonly #opened: (() => Promise<unknown>)[] = [];
 	/** An option of both ends, and of no declaration: it is for tests. */
 	readonly #wire: object;
+	/** What an app server's method sees of a view model's data: dotNetify's wire carries it as text. */
+	readonly data: (value: unknown) => unknown;
 
 	/** Both ends of its links speak this wire, where a test does not say otherwise. */
 	constructor(wire: Wire) {
 		this.#wire = { nativeLinks: wire === "native" };
+		this.data = wire === "native" ? (value) => value : (value) => JSON.stringify(value);
 	}
 
 	until(test: () => boolean): Promise<void> {
