@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { type HubConnection, HubConnectionBuilder, LogLevel } from "@microsoft/signalr";
 import { MessagePackHubProtocol } from "@microsoft/signalr-protocol-msgpack";
 import {
@@ -219,5 +220,25 @@ export class Scene {
 		};
 		this.#opened.push(close);
 		return { hub, url, port, calls, logs, connected, disconnected, undeliverable, close };
+	}
+}
+
+/** What a client is told in place of a view model's response. */
+export function failure(vmId: string, code: string): [vmId: unknown, data: unknown] {
+	const Message = `The message could not be delivered (${code}).`;
+	return [vmId, { ExceptionType: "ForwardingException", Message }];
+}
+
+/** The codes of what a station could not deliver. */
+export function codesOf({ undeliverable }: Station): string[] {
+	return undeliverable.map(({ code }) => code);
+}
+
+/** All that happened to messages is an event and a count of its code. */
+export function assertCounted({ hub, undeliverable }: Station): void {
+	assert.equal(hub.counters.get("undeliverable"), undeliverable.length);
+	for (const { code } of undeliverable) {
+		const count = undeliverable.filter((event) => event.code === code).length;
+		assert.equal(hub.counters.get(`undeliverable.${code}`), count);
 	}
 }
