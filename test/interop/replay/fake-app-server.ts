@@ -3,6 +3,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { type WebSocket, WebSocketServer } from "ws";
 import { deferred } from "../../../lib/base/index.js";
+import { LINK_PROTOCOL } from "../../../lib/forwarding/link/link-terms.js";
 import {
 	type HubMessage,
 	type HubProtocol,
@@ -63,6 +64,13 @@ export class FakeAppServer {
 	#accept(link: WebSocket): void {
 		const reader = new FrameReader(this.#protocol, false);
 		link.on("message", (data) => {
+			if (!reader.isShaken && bytesOf(data).includes(LINK_PROTOCOL)) {
+				// ASP.NET Core's words for a protocol that it does not know.
+				const error = `The protocol '${LINK_PROTOCOL}' is not supported.`;
+				link.send(writeHandshakeResponse(error));
+				link.close();
+				return;
+			}
 			const wasShaken = reader.isShaken;
 			const messages = reader.push(bytesOf(data));
 			if (reader.isShaken && !wasShaken) this.#shake(link);
