@@ -225,11 +225,16 @@ export class AppServer {
 		const fallback = this.#makeFallback();
 		this.#fallback = fallback;
 		fallback.open();
-		for (const { client, up } of this.#native.surrender()) this.#handOver(fallback, client, up);
+		const waiting = this.#native.surrender();
+		for (const { client, up } of waiting) this.#handOver(fallback, client, up);
+		// Behind all that they have sent.
+		const gone = new Set(waiting.flatMap(({ client }) => (client.hasEnded ? client.connection : [])));
+		for (const client of gone) void fallback.forward(disconnectOf(client, hub.clock.elapsed()));
 	}
 
 	/** What has waited for a native link goes over dotNetify's wire, as far as that can carry it. */
 	#handOver(fallback: Upstream, forwarded: ForwardedClient, up: UpMessage): void {
+		const { hub } = this.#settings;
 		const { message, isCopy, call } = up;
 		if (message.type !== MessageType.Invocation || message.streamIds) {
 			const reason = "dotNetify's wire carries no streams.";
@@ -239,11 +244,19 @@ export class AppServer {
 		const decoded = decodeRawMessage(message);
 		if (decoded.type !== MessageType.Invocation) return;
 		const { target, arguments: args } = decoded;
-		const { connection: client, hasEnded } = forwarded;
+		const { connection: client } = forwarded;
 		const completer = call && ((): Completer => call.completer);
 		const vmId = firstText(message.encoding, message.arguments);
-		void fallback.forward(this.#forwarded({ client, target, args, vmId, isCopy, completer }));
-		if (hasEnded) void fallback.forward(disconnectOf(client, this.#settings.hub.clock.elapsed()));
+		try {
+			const taken = this.#forwarded({ client, target, args, vmId, isCopy, completer });
+			// That wire answers such a call when it is taken.
+			if (taken.kind !== "method") call?.completer.complete(null);
+			void fallback.forward(taken);
+		} catch (cause) {
+			// Its own fault, which the dispatcher tells where a call is taken at once.
+			hub.log.debug({ err: cause, target }, "A call was refused.");
+			call?.completer.fail(`Failed to invoke '${target}' due to an error on the server.`);
+		}
 	}
 
 	#forwarded(call: Omit<ForwardedCall, "queuedAt">): ForwardedMessage {

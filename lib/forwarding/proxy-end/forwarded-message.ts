@@ -112,9 +112,17 @@ function methodArguments({ args, client }: ForwardedCall, useMessagePack: boolea
 
 /** dotNetify's wire has a view model's data as JSON text; over a link from another proxy it is that already. */
 function viewModelArguments({ args, client, target }: ForwardedCall): readonly unknown[] {
-	if (client.protocolName === LINK_PROTOCOL_NAME || args.values.length < 2) return args.values;
+	if (client.protocolName === LINK_PROTOCOL_NAME) return args.values;
+	const method = currentTarget(target);
 	const [vmId, data] = args.values;
-	const isUpdate = currentTarget(target) === HubTarget.Update;
+	const count = method === HubTarget.Dispose ? 1 : 2;
+	if (args.values.length !== count || (vmId !== null && typeof vmId !== "string"))
+		throw new TrunklineError(
+			"ERR_ARGUMENTS",
+			`${method} takes a view model's id${count === 2 ? " and data" : ""}.`,
+		);
+	if (count === 1) return args.values;
+	const isUpdate = method === HubTarget.Update;
 	// The hub's own check comes behind us: text is data on a link only, where it is JSON.
 	if (isUpdate && typeof data === "string")
 		throw new TrunklineError("ERR_ARGUMENTS", "Argument 2 of Update_VM must be an object or null.");

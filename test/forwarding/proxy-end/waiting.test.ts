@@ -86,7 +86,8 @@ for (const wire of WIRES) {
 			await scene.until(() => app.calls.length > 50);
 			await app.close();
 			isOver = true;
-			await proxy.close();
+			// A call that waits for an app server is waited for, too.
+			await proxy.hub.close({ timeoutMs: 50 });
 			await sending;
 			const reported = proxy.undeliverable.filter(({ target }) => target === "Update_VM").length;
 			assert.ok(

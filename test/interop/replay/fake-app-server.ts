@@ -27,6 +27,8 @@ export class FakeAppServer {
 	/** Requests that were no upgrades: ours connects by WebSocket at once. */
 	requests = 0;
 	#isUp = false;
+	/** Whether a native link was refused. */
+	#isAsked = false;
 	#shaken = 0;
 
 	constructor(protocol: HubProtocol, answering: Answering) {
@@ -37,7 +39,8 @@ export class FakeAppServer {
 			response.writeHead(404).end();
 		});
 		this.#http.on("upgrade", (request, socket, head) => {
-			if (this.#isUp && request.url === "/dotnetify")
+			// A proxy asks at once which wire it is to speak; only then it can answer as the recorded one did.
+			if ((this.#isUp || !this.#isAsked) && request.url === "/dotnetify")
 				this.#sockets.handleUpgrade(request, socket, head, (link) => this.#accept(link));
 			else socket.end("HTTP/1.1 503 Service Unavailable\r\n\r\n");
 		});
@@ -68,6 +71,7 @@ export class FakeAppServer {
 				// ASP.NET Core's words for a protocol that it does not know.
 				const error = `The protocol '${LINK_PROTOCOL}' is not supported.`;
 				link.send(writeHandshakeResponse(error));
+				this.#isAsked = true;
 				link.close();
 				return;
 			}
