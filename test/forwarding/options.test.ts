@@ -13,7 +13,6 @@ describe("forwarding/options", () => {
 		assert.deepEqual(rest, {
 			...{
 				connectionPoolSize: 5,
-				hasFilter: false,
 				useMessagePack: false,
 				haltPipeline: true,
 				secret: undefined,
