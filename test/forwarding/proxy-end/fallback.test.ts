@@ -1,0 +1,105 @@
+import assert from "node:assert/strict";
+import { codesOf, Scene, SECRET, type Station } from "../support/scene.js";
+
+const range = (count: number): number[] => Array.from({ length: count }, (_, at) => at);
+
+/** An app server that knows no native link, and a relay to it that is closed. */
+async function awayApp(scene: Scene): Promise<{ app: Station; open(): void; url: string }> {
+	const dotNetify: object = { nativeLinks: false };
+	const app = await scene.app({ accept: { secrets: [SECRET], ...dotNetify } });
+	const relay = await scene.relay(app.port);
+	relay.refuses = true;
+	return {
+		app,
+		url: relay.url,
+		open: () => {
+			relay.refuses = false;
+		},
+	};
+}
+
+describe("forwarding/proxy-end/app-server", () => {
+	let scene: Scene;
+	beforeEach(() => {
+		scene = new Scene("native");
+	});
+	afterEach(() => scene.close());
+
+	const taken = ({ hub }: Station, count: number): Promise<void> =>
+		scene.until(() => hub.counters.get("forwarded") === count);
+
+	it("speaks dotNetify's wire to a server that knows no native link, and says so once", async () => {
+		const { app, url, open } = await awayApp(scene);
+		open();
+		const proxy = await scene.proxy(url);
+		const client = await scene.client(proxy.url);
+		assert.equal(await client.invoke("echo", 1), 1);
+		assert.equal(await client.invoke("Update_VM", "V", { a: 1 }), null);
+		await scene.until(() => app.calls.length === 1);
+		assert.equal(app.calls[0]?.data, '{"a":1}');
+		const told = proxy.logs.filter(({ message }) => message.includes("knows no native link"));
+		assert.equal(told.length, 1);
+		assert.equal(proxy.hub.ready, true);
+	});
+
+	it("hands over what waited: in order, answered as that wire answers, and refused where it is wrong", async () => {
+		const { app, url, open } = await awayApp(scene);
+		const proxy = await scene.proxy(url);
+		const client = await scene.client(proxy.url);
+		const calls = range(5).map((at) => client.invoke("Update_VM", "V", at));
+		const text = client.invoke("Update_VM", "V", "text");
+		const few = client.invoke("Request_VM", "V");
+		const answer = client.invoke("echo", "late");
+		const last = client.invoke("Dispose_VM", "V");
+		const refused = [text, few].map((call, at) =>
+			assert.rejects(call, {
+				message: `Failed to invoke '${at === 0 ? "Update_VM" : "Request_VM"}' due to an error on the server.`,
+			}),
+		);
+		await taken(proxy, 9);
+		open();
+		assert.deepEqual(await Promise.all(calls), Array(5).fill(null));
+		await Promise.all(refused);
+		assert.equal(await answer, "late");
+		assert.equal(await last, null);
+		await scene.until(() => app.calls.length === 6);
+		assert.deepEqual(
+			app.calls.map(({ method, data }) => [method, data]),
+			[...range(5).map((at) => ["Update_VM", String(at)]), ["Dispose_VM", undefined]],
+		);
+		assert.deepEqual(codesOf(proxy), []);
+	});
+
+	it("hands over the end of a client that left meanwhile once, behind all that it sent", async () => {
+		const { app, url, open } = await awayApp(scene);
+		const proxy = await scene.proxy(url);
+		const client = await scene.client(proxy.url);
+		await Promise.all(range(3).map((at) => client.connection.send("Update_VM", "V", at)));
+		await client.stop();
+		await scene.until(() => proxy.disconnected.length === 1);
+		open();
+		await scene.until(() => app.disconnected.length === 1);
+		assert.deepEqual(
+			app.calls.map(({ data }) => data),
+			range(3).map(String),
+		);
+		// Another client's answer comes behind all that was on its way.
+		const next = await scene.client(proxy.url);
+		await next.invoke("echo", 1);
+		assert.deepEqual(app.connected, [client.id, next.id]);
+		assert.equal(app.disconnected.length, 1);
+	});
+
+	it("refuses a stream that waited, which dotNetify's wire cannot carry", async () => {
+		const { url, open } = await awayApp(scene);
+		const proxy = await scene.proxy(url);
+		const client = await scene.client(proxy.url);
+		const failed = new Promise<Error>((resolve) => {
+			client.connection.stream("count", 3).subscribe({ next() {}, complete() {}, error: resolve });
+		});
+		await taken(proxy, 1);
+		open();
+		assert.match((await failed).message, /ERR_FORWARD_UNSUPPORTED/);
+		assert.deepEqual(codesOf(proxy), ["ERR_FORWARD_UNSUPPORTED"]);
+	});
+});
