@@ -37,9 +37,9 @@ export function answerProof(secret: string, proof: string): string {
 
 /** Whether a HELLO proves the secret. @throws TrunklineError ERR_LINK_REFUSED */
 export function checkAnswerProof(hello: Hello, secret: string, proof: string): void {
-	const found = hello.features.find((feature) => feature.startsWith(PROOF_PREFIX)) ?? "";
-	const expected = answerProof(secret, proof);
-	if (found.length === expected.length && timingSafeEqual(Buffer.from(found), Buffer.from(expected))) return;
+	const found = Buffer.from(hello.features.find((feature) => feature.startsWith(PROOF_PREFIX)) ?? "");
+	const expected = Buffer.from(answerProof(secret, proof));
+	if (found.length === expected.length && timingSafeEqual(found, expected)) return;
 	throw new TrunklineError(
 		"ERR_LINK_REFUSED",
 		"The app server did not prove that it knows the link's secret: is LINK_SECRET the same there?",

@@ -55,6 +55,8 @@ export class CallQueue {
 	putBack(queued: readonly QueuedMessage[]): void {
 		for (const each of queued) this.#count(each, 1);
 		this.#queue.unshift(queued);
+		// The first may be due before the one that was first.
+		this.#rest();
 		this.#plan();
 	}
 

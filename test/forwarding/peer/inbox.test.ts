@@ -1,0 +1,158 @@
+import assert from "node:assert/strict";
+import { type Deferred, deferred } from "../../../lib/base/index.js";
+import { Inbox } from "../../../lib/forwarding/peer/inbox.js";
+import type { ClientConnection } from "../../../lib/hub/index.js";
+import { Arguments, type HubMessage, MessageType } from "../../../lib/protocols/index.js";
+
+const call = (target: string): HubMessage => ({
+	type: MessageType.Invocation,
+	target,
+	arguments: Arguments.from("json", Buffer.from("[]"), () => []),
+});
+
+/** An inbox, and a client whose calls run until they are released. */
+function setUp({ maxMessages = 4, maxBytes = 1_000 } = {}): {
+	readonly inbox: Inbox;
+	readonly heard: string[];
+	readonly taken: string[];
+	readonly client: ClientConnection;
+	readonly gates: Deferred<void>[];
+	refuse: ((target: string) => Error | undefined) | undefined;
+} {
+	const heard: string[] = [];
+	const taken: string[] = [];
+	const gates: Deferred<void>[] = [];
+	const state = {
+		...{ heard, taken, gates, refuse: undefined as ((target: string) => Error | undefined) | undefined },
+		inbox: new Inbox(
+			{ maxMessages, maxBytes },
+			{
+				hold: () => heard.push("hold"),
+				go: () => heard.push("go"),
+				failed: (cause) => heard.push(`failed ${(cause as Error).message}`),
+			},
+		),
+		client: {
+			isDraining: false,
+			receive(message: HubMessage): Promise<void> | undefined {
+				const target = message.type === MessageType.Invocation ? message.target : "";
+				const refusal = state.refuse?.(target);
+				if (refusal) throw refusal;
+				taken.push(target);
+				if (!target.startsWith("slow")) return undefined;
+				const gate = deferred();
+				gates.push(gate);
+				return gate.promise;
+			},
+		} as unknown as ClientConnection,
+	};
+	return state;
+}
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+describe("forwarding/peer/inbox", () => {
+	it("hands a message over at once where nothing waits", () => {
+		const { inbox, client, taken, heard } = setUp();
+		inbox.open(client);
+		inbox.push(call("a"), 10);
+		inbox.push(call("b"), 10);
+		assert.deepEqual([taken, heard, inbox.length], [["a", "b"], [], 0]);
+	});
+
+	it("keeps what comes before its client is there, and while a call has the client, in order", async () => {
+		const { inbox, client, taken, gates } = setUp();
+		for (const target of ["a", "slow", "b", "c"]) inbox.push(call(target), 10);
+		assert.deepEqual([taken, inbox.length], [[], 4]);
+		inbox.open(client);
+		await turn();
+		assert.deepEqual([taken, inbox.length], [["a", "slow"], 2]);
+		inbox.push(call("d"), 10);
+		gates[0]?.resolve();
+		await turn();
+		assert.deepEqual(taken, ["a", "slow", "b", "c", "d"]);
+	});
+
+	for (const [what, limits, bytes] of [
+		["messages", { maxMessages: 4 }, 1],
+		["bytes", { maxMessages: 100, maxBytes: 40 }, 10],
+	] as const) {
+		it(`asks to hold the client above its ${what}, once, and to go on at half of them`, async () => {
+			const { inbox, client, heard, gates } = setUp(limits);
+			inbox.open(client);
+			inbox.push(call("slow"), bytes);
+			for (let at = 0; at < 4; at++) inbox.push(call("slow"), bytes);
+			assert.deepEqual(heard, []);
+			inbox.push(call("slow"), bytes);
+			inbox.push(call("slow"), bytes);
+			assert.deepEqual([heard, inbox.length], [["hold"], 6]);
+			for (const left of [5, 4, 3]) {
+				gates.at(-1)?.resolve();
+				await turn();
+				assert.deepEqual([heard, inbox.length], [["hold"], left]);
+			}
+			gates.at(-1)?.resolve();
+			await turn();
+			assert.deepEqual([heard, inbox.length], [["hold", "go"], 2]);
+		});
+	}
+
+	it("tells of a message that the client refuses, and goes on", async () => {
+		const state = setUp();
+		const { inbox, client, heard, taken, gates } = state;
+		state.refuse = (target) => (target === "bad" ? new Error("bad") : undefined);
+		inbox.open(client);
+		inbox.push(call("bad"), 1);
+		inbox.push(call("slow"), 1);
+		inbox.push(call("bad"), 1);
+		inbox.push(call("a"), 1);
+		gates[0]?.reject(new Error("slow"));
+		await turn();
+		assert.deepEqual(heard, ["failed bad", "failed slow", "failed bad"]);
+		assert.deepEqual(taken, ["slow", "a"]);
+	});
+
+	it("calls back once what is here was handed over: at once, or behind the last", async () => {
+		const { inbox, client, gates } = setUp();
+		let times = 0;
+		inbox.open(client);
+		inbox.whenEmpty(() => times++);
+		assert.equal(times, 1);
+		inbox.push(call("slow"), 1);
+		inbox.push(call("slow"), 1);
+		inbox.whenEmpty(() => times++);
+		gates[0]?.resolve();
+		await turn();
+		assert.equal(times, 1);
+		gates[1]?.resolve();
+		await turn();
+		assert.equal(times, 2);
+	});
+
+	it("gives back what was not handed over when it closes, takes nothing more, and calls nobody back", async () => {
+		const { inbox, client, taken, gates, heard } = setUp({ maxMessages: 1 });
+		let isEmpty = false;
+		inbox.open(client);
+		for (const target of ["slow", "a", "b"]) inbox.push(call(target), 1);
+		inbox.whenEmpty(() => {
+			isEmpty = true;
+		});
+		const dropped = inbox.close().map((message) => message.type === MessageType.Invocation && message.target);
+		assert.deepEqual(dropped, ["a", "b"]);
+		inbox.push(call("c"), 1);
+		gates[0]?.resolve();
+		await turn();
+		assert.deepEqual([taken, isEmpty, inbox.length, heard], [["slow"], false, 0, ["hold"]]);
+	});
+
+	it("starts nothing more of a client that drains, and gives that back", async () => {
+		const { inbox, client, taken, gates } = setUp();
+		inbox.open(client);
+		inbox.push(call("slow"), 1);
+		inbox.push(call("a"), 1);
+		(client as { isDraining: boolean }).isDraining = true;
+		gates[0]?.resolve();
+		await turn();
+		assert.deepEqual([taken, inbox.close().length], [["slow"], 1]);
+	});
+});
