@@ -2,7 +2,7 @@
  * Whether links between proxies and app servers are native (PROTOCOL.md, "The native link"). Over dotNetify's wire a link's
  * loss is told instead of made good, so what is expected of the native link alone is skipped.
  */
-export const NATIVE_LINK: boolean = process.env["CHAOS_NATIVE_LINK"] === "1";
+export const NATIVE_LINK: boolean = true;
 
 /** Skips a test, or the tests of a suite, that dotNetify's wire does not pass. */
 export function needsNativeLink(context: Mocha.Context, why: string): void {
