@@ -1,12 +1,35 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { resolveAcceptLinksOptions } from "../../lib/forwarding/app-end/accept-options.js";
-import { forViewModels, forVmIds, useForwarding as forwardTo } from "../../lib/forwarding/index.js";
+import { forViewModels, forVmIds, useForwarding as forwardTo, replicas } from "../../lib/forwarding/index.js";
 import { resolveForwardingOptions } from "../../lib/forwarding/proxy-end/options.js";
 import type { InvocationContext } from "../../lib/hub/index.js";
 
 const callOf = (vmId: string | undefined): InvocationContext => ({ vmId }) as unknown as InvocationContext;
 
+/** The options of a table in docs/forwarding.md. */
+function documented(title: string): string[] {
+	const page = readFileSync("docs/forwarding.md", "utf8");
+	const [, section = ""] = page.split(`\n## \`${title}`);
+	const [table = ""] = section.split("\n## ");
+	return Array.from(table.matchAll(/^\| `(\w+)` \|/gm), ([, name = ""]) => name).sort();
+}
+
 describe("forwarding/options", () => {
+	it("has every option in docs/forwarding.md, and no other", () => {
+		const resolvedAs: Record<string, string> = { trusts: "trusted", isEager: "open" };
+		const internal = ["nativeLinks", "hasFilter"];
+		const namesOf = (resolved: object): string[] =>
+			Object.keys(resolved)
+				.filter((name) => !internal.includes(name))
+				.map((name) => resolvedAs[name] ?? name)
+				.sort();
+		assert.deepEqual(documented("useForwarding"), namesOf(resolveForwardingOptions({})));
+		assert.deepEqual(documented("acceptLinks"), namesOf(resolveAcceptLinksOptions({})));
+		const { pick, refreshMs } = replicas(["http://app"]);
+		assert.deepEqual(documented("replicas"), Object.keys({ pick, refreshMs }));
+	});
+
 	it("has dotNetify's defaults, and limits as documented", () => {
 		const { filter, ...rest } = resolveForwardingOptions({});
 		assert.equal(filter(callOf("anything")), true);

@@ -144,7 +144,10 @@ export class Scene {
 		return this.station({ ...options, setUp: (hub) => void hub.use(this.forwarding(url, forwarding)) });
 	}
 
-	forwarding(url: string | readonly string[], options: ForwardingOptions = {}): ReturnType<typeof forwardTo> {
+	forwarding(
+		url: Parameters<typeof forwardTo>[0],
+		options: ForwardingOptions = {},
+	): ReturnType<typeof forwardTo> {
 		const reconnect = { delaysMs: [0, 10], jitter: 0 };
 		return forwardTo(url, { secret: SECRET, reconnect, ...this.#wire, ...options });
 	}
