@@ -168,6 +168,7 @@ export class NativeUpstream {
 		this.#clients.clear();
 		this.#placement.clear();
 		this.#placement.dismiss(open);
+		this.#freeRoom();
 		return waiting;
 	}
 
@@ -239,6 +240,7 @@ export class NativeUpstream {
 
 	/** There is no session for it, or it is on its way to another one. */
 	#wait(client: ForwardedClient, up: UpMessage): Promise<void> | undefined {
+		if (!isCall(up.message)) return this.#waitBehindCall(client, up);
 		if (client.parked && client.parked.length < this.#options.maxQueuedPerClient) {
 			client.parked.push(up);
 			return this.#placement.settled(client);
@@ -252,6 +254,16 @@ export class NativeUpstream {
 		return undefined;
 	}
 
+	/** Part of a stream whose call waits: none of it may be missing, so that the client is read no more instead. */
+	#waitBehindCall(client: ForwardedClient, up: UpMessage): Promise<void> | undefined {
+		if (client.parked) {
+			client.parked.push(up);
+			return this.#placement.settled(client);
+		}
+		this.#queue.push({ client, up });
+		return this.#waitForRoom();
+	}
+
 	/** Who is told of the loss of what belongs to a call is told of the call. */
 	#fail(client: ForwardedClient, up: UpMessage, failure: Undelivered): void {
 		if (isCall(up.message)) this.#listener.failed(client, up, failure);
@@ -260,6 +272,7 @@ export class NativeUpstream {
 	#expired({ client, up }: QueuedMessage): void {
 		const reason = `The app server ${this.name} could not be reached for ${this.#options.maxWaitMs} ms (maxWaitMs).`;
 		this.#fail(client, up, { code: "ERR_FORWARD_EXPIRED", reason });
+		if (this.#queue.length === 0) this.#freeRoom();
 		if (client.end && client.waiting === 0) this.#leave(client, client.end);
 	}
 
@@ -334,6 +347,7 @@ export class NativeUpstream {
 				if (client.end && client.waiting === 0) this.#leave(client, client.end);
 			}
 		}
+		this.#freeRoom();
 	}
 
 	/** A client has a home again: what came meanwhile follows. */

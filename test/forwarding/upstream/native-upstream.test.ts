@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
+import { Subject } from "@microsoft/signalr";
 import { deferred } from "../../../lib/base/index.js";
-import { replicas } from "../../../lib/forwarding/index.js";
-import type { Hub } from "../../../lib/index.js";
+import { acceptLinks, replicas } from "../../../lib/forwarding/index.js";
+import { createHub, createServer, type Hub, method } from "../../../lib/index.js";
 import { FakeWire, identityOf, invocation } from "../../hub/fakes.js";
 import { type Client, codesOf, Scene, SECRET, type Station, type StationOptions } from "../support/scene.js";
 
@@ -221,6 +222,36 @@ describe("forwarding/upstream/native-upstream", () => {
 				);
 			}
 		});
+	});
+
+	it("leaves no hole in an upload whose call waits: the client is read no more instead", async () => {
+		const got: unknown[] = [];
+		const sum = method({ streams: 1 }, async (_ctx, items: AsyncIterable<unknown>) => {
+			for await (const item of items) got.push(item);
+			return got.length;
+		});
+		const hub = createHub()({ methods: { sum } }).use(acceptLinks({ secrets: [SECRET] }));
+		const server = createServer().map("/dotnetify", hub);
+		const { port } = await server.listen(0, "127.0.0.1");
+		const relay = await scene.relay(port);
+		relay.refuses = true;
+		const proxy = await scene.proxy(relay.url, { maxQueuedPerClient: 4 });
+		const client = await scene.client(proxy.url);
+		const upload = new Subject<number>();
+		const answer = client.invoke("sum", upload);
+		for (const at of range(20)) upload.next(at);
+		await taken(proxy, 1);
+		// A second client's call shows that its reading goes on, and that what the first has sent is here.
+		const other = await scene.client(proxy.url);
+		const last = other.invoke("sum", new Subject()).catch(() => {});
+		await taken(proxy, 2);
+		relay.refuses = false;
+		upload.complete();
+		assert.equal(await answer, 20);
+		assert.deepEqual([got, proxy.undeliverable], [range(20), []]);
+		await other.stop();
+		await last;
+		await server.close();
 	});
 
 	it("takes an app server that proves another secret for none", async () => {
