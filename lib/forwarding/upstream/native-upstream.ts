@@ -207,7 +207,8 @@ export class NativeUpstream {
 
 	#send(remote: RemoteClient, up: UpMessage): Promise<void> | undefined {
 		const { client, session } = remote;
-		if (session.isOverfull) {
+		// What belongs to a call is bounded by the reading of its client, which is held.
+		if (session.isOverfull && isCall(up.message)) {
 			const reason = `Too much waits for the app server ${this.name} already (maxQueuedBytes).`;
 			this.#fail(client, up, { code: "ERR_FORWARD_QUEUE_FULL", reason });
 			return undefined;
