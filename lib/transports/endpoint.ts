@@ -20,6 +20,7 @@ import {
 import { type Answer, drainBody, ignoreErrors, NO_CACHE, responseOn, writeAnswer } from "./request/answer.js";
 import { parseQuery, queryValue, splitUrl } from "./request/client-address.js";
 import { negotiate } from "./request/negotiate.js";
+import { isUnanswered, noteRequest } from "./request/pipelining.js";
 import {
 	CONFLICT,
 	INTERNAL,
@@ -114,6 +115,7 @@ export class Endpoint {
 
 	/** Answers a request that {@link matches}. */
 	handleRequest(req: IncomingMessage, res: ServerResponse): void {
+		if (!noteRequest(req, res)) return;
 		res.on("error", () => req.destroy());
 		const isData = req.method === "POST" && this.#place(req.url) === "connection";
 		if (!isData) drainBody(req);
@@ -140,6 +142,11 @@ export class Endpoint {
 	/** Answers an upgrade that {@link matches}: opens a WebSocket, or refuses with a plain HTTP answer. */
 	handleUpgrade(req: IncomingMessage, socket: Duplex, head: Buffer): void {
 		ignoreErrors(socket);
+		if (isUnanswered(socket)) {
+			// The answer to the request before it would come out of the middle of the WebSocket.
+			socket.destroy();
+			return;
+		}
 		const isWebSocket = req.headers.upgrade?.trim().toLowerCase() === "websocket";
 		if (!isWebSocket || this.#place(req.url) === "negotiate") {
 			this.#ignoreUpgrade(req, socket);
@@ -266,7 +273,7 @@ export class Endpoint {
 		if (!this.#options.transports.includes(transport)) return notOffered(transport);
 		if (this.#isFull(1)) return UNAVAILABLE;
 		// Whoever asked has gone while they were looked up.
-		if (!res.closed) this.#openHttp(call, isStream ? ServerSentEventsConnection : LongPollingConnection);
+		if (!res.destroyed) this.#openHttp(call, isStream ? ServerSentEventsConnection : LongPollingConnection);
 		return undefined;
 	}
 

@@ -91,7 +91,7 @@ export class LongPollingConnection extends HttpConnection {
 	}
 
 	#wait(res: ServerResponse, headers: OutgoingHttpHeaders): void {
-		if (res.closed) {
+		if (res.destroyed) {
 			this.#awaitPoll();
 			return;
 		}

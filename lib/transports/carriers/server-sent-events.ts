@@ -1,5 +1,6 @@
 import type { OutgoingHttpHeaders, ServerResponse } from "node:http";
 import type { PayloadFormat } from "../connection.js";
+import { cutResponse } from "../request/pipelining.js";
 import type { CarrierParts } from "./carrier-connection.js";
 import { HttpConnection } from "./http-connection.js";
 
@@ -78,6 +79,6 @@ export class ServerSentEventsConnection extends HttpConnection {
 	}
 
 	protected cut(): void {
-		this.#res.destroy();
+		cutResponse(this.#res);
 	}
 }
