@@ -1,8 +1,17 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { request } from "node:http";
+import type { Socket } from "node:net";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { ManualClock } from "../../lib/base/index.js";
-import { type Answered, ask, negotiated, type Served, serve, upgradeRaw } from "./serve.js";
+import { deferred, ManualClock } from "../../lib/base/index.js";
+import { type Answered, ask, negotiated, rawSocket, type Served, serve, upgradeRaw } from "./serve.js";
+
+/** Resolves when the server has cut `socket`, of whose bytes nothing was read until now. */
+async function cut(socket: Socket): Promise<void> {
+	socket.resume();
+	socket.on("end", () => socket.destroy());
+	await once(socket, "close");
+}
 
 describe("transports/long-polling", () => {
 	let served: Served;
@@ -193,5 +202,53 @@ describe("transports/long-polling", () => {
 		broken.destroy();
 		assert.equal((await ask(served.port, path, { body: " and more" })).status, 200);
 		assert.equal(owner.bytes.toString(), "half and more");
+	});
+
+	/** Polls and reads nothing of the answer. */
+	const pollUnread = async (): Promise<Socket> => {
+		const socket = rawSocket(served.port);
+		await once(socket, "connect");
+		socket.pause();
+		socket.write(`GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`);
+		await waits();
+		return socket;
+	};
+
+	it("counts answers that are not read as bytes that wait, and ends who lets too many wait", async () => {
+		const owner = await opened();
+		const sockets: Socket[] = [];
+		for (let at = 0; at < 3; at++) {
+			owner.connection.send(Buffer.alloc(8_000_000), "Binary");
+			await nextTurn();
+			if (owner.errors.length > 0) break;
+			sockets.push(await pollUnread());
+		}
+		assert.equal(((await owner.closedWith) as { code?: string } | undefined)?.code, "ERR_SLOW_CLIENT");
+		assert.equal(sockets.length, 1);
+		for (const socket of sockets) await cut(socket);
+		assert.equal(clock.pending, 0);
+	});
+
+	it("keeps no answer for a client that does not read it and does not come back", async () => {
+		const owner = await opened();
+		owner.connection.send(Buffer.alloc(8_000_000), "Binary");
+		const socket = await pollUnread();
+		assert.equal(owner.connection.isFull, true);
+		clock.advance(15_000);
+		assert.equal(await owner.closedWith, undefined);
+		await cut(socket);
+	});
+
+	it("tells a sender that waits when a large answer was read at last", async () => {
+		const owner = await opened();
+		const drained = deferred();
+		Object.assign(owner, { drained: () => drained.resolve() });
+		owner.connection.send(Buffer.alloc(8_000_000), "Binary");
+		const socket = await pollUnread();
+		assert.equal(owner.connection.isFull, true);
+		socket.resume();
+		await drained.promise;
+		assert.equal(owner.connection.bufferedBytes, 0);
+		socket.destroy();
 	});
 });

@@ -2,6 +2,7 @@ import type { OutgoingHttpHeaders, ServerResponse } from "node:http";
 import type { Timer } from "../../base/index.js";
 import type { PayloadFormat } from "../connection.js";
 import { type Answer, NO_CACHE, writeAnswer } from "../request/answer.js";
+import { cutResponse } from "../request/pipelining.js";
 import type { CarrierParts } from "./carrier-connection.js";
 import { HttpConnection, whenAbandoned } from "./http-connection.js";
 
@@ -25,6 +26,8 @@ export class LongPollingConnection extends HttpConnection {
 	readonly formats: readonly PayloadFormat[] = FORMATS;
 	readonly hasInherentKeepAlive = true;
 	#poll: Poll | undefined;
+	/** Answers that the operating system has not taken yet. */
+	#unread: Set<ServerResponse> | undefined;
 	#isClosing = false;
 
 	/** The first poll is answered at once: its client sends nothing before. */
@@ -36,7 +39,9 @@ export class LongPollingConnection extends HttpConnection {
 	}
 
 	get bufferedBytes(): number {
-		return this.gathered;
+		let bytes = this.gathered;
+		for (const res of this.#unread ?? []) bytes += res.writableLength;
+		return bytes;
 	}
 
 	/** Takes a poll. One that waits already is let go: its client has given it up. */
@@ -90,6 +95,13 @@ export class LongPollingConnection extends HttpConnection {
 		queueMicrotask(() => this.reportClosed());
 	}
 
+	/** What its client has not read of earlier answers is not waited for: it would hold memory for ever. */
+	protected override reportClosed(): void {
+		super.reportClosed();
+		for (const res of this.#unread ?? []) cutResponse(res);
+		this.#unread = undefined;
+	}
+
 	#wait(res: ServerResponse, headers: OutgoingHttpHeaders): void {
 		if (res.destroyed) {
 			this.#awaitPoll();
@@ -124,8 +136,18 @@ export class LongPollingConnection extends HttpConnection {
 	#deliver(res: ServerResponse, headers: OutgoingHttpHeaders): void {
 		const body = this.takeChunks();
 		this.#answer(res, { status: 200, contentType: OCTETS, headers, body });
+		if (res.writableLength > 0) this.#awaitReader(res);
 		this.#awaitPoll();
 		this.drained();
+	}
+
+	/** An answer counts as waiting until its client has taken it, or gone: else a poll that is not read would hide it. */
+	#awaitReader(res: ServerResponse): void {
+		this.#unread ??= new Set();
+		this.#unread.add(res);
+		res.once("close", () => {
+			if (this.#unread?.delete(res)) this.drained();
+		});
 	}
 
 	/** The last answer: the client asks no more. */
