@@ -119,7 +119,7 @@ class SignedTokens implements ConnectionTokens {
 	readonly #lifetimeMs: number;
 	readonly #maxUsed: number;
 	readonly #clock: Clock;
-	/** Connection id of each used token to the time when it can be forgotten; oldest first. */
+	/** Connection id of each used token to the time (by the clock's `elapsed`) when it can be forgotten; oldest first. */
 	readonly #used = new Map<string, number>();
 
 	constructor(options: TokenOptions) {
@@ -172,7 +172,8 @@ class SignedTokens implements ConnectionTokens {
 	}
 
 	use(connectionId: string): boolean {
-		const now = this.#clock.now();
+		// Not the time of day: set back, it would keep all that was used before from being forgotten.
+		const now = this.#clock.elapsed();
 		this.#forgetExpired(now);
 		if (this.#used.has(connectionId)) return false;
 		if (this.#used.size >= this.#maxUsed) {

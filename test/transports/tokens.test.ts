@@ -157,6 +157,27 @@ describe("transports/tokens", () => {
 		assert.equal(own.use("d"), true);
 	});
 
+	it("forgets tokens that were used before the system's clock was set back", () => {
+		const clock = new ManualClock(START);
+		let setBackMs = 0;
+		const own = createTokens({
+			serverId: "s1",
+			maxUsed: 3,
+			clock: {
+				now: () => clock.now() - setBackMs,
+				elapsed: () => clock.elapsed(),
+				schedule: clock.schedule.bind(clock),
+			},
+		});
+		own.use("before");
+		setBackMs = 3_600_000;
+		for (let at = 0; at < 10; at++) {
+			clock.advance(10_001);
+			assert.equal(own.use(`after ${at}`), true);
+			assert(own.used <= 3);
+		}
+	});
+
 	it("gives version 0 one value that is key and id, and that version 1 does not accept as its own", () => {
 		const own = tokens();
 		const { token, connectionId } = own.issue("ann", 0);
