@@ -89,7 +89,7 @@ export class Endpoint {
 		this.#gatekeeper = new Gatekeeper(this.#options, this.#admission);
 		this.#connections = new OpenConnections(this.#options, this.#tokens);
 		this.#carrierSettings = { ...this.#options, open: this.#connections };
-		this.#webSockets = new WebSocketUpgrades(this.#options.maxFrameBytes);
+		this.#webSockets = new WebSocketUpgrades(this.#options);
 	}
 
 	/** Connections that are open. */

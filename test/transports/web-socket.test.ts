@@ -303,4 +303,12 @@ describe("transports/web-socket", () => {
 			Buffer.concat(Array.from({ length: 300 }, (_, at) => Buffer.alloc(1_000, at))),
 		);
 	});
+
+	it("waits closeTimeoutMs for a client that has begun to close and leaves its socket open", async () => {
+		await start({ closeTimeoutMs: 1 });
+		const { socket, owner } = await openRaw(served);
+		socket.write(frame(0x88, Buffer.from([0x03, 0xe8])));
+		assert.equal(await owner.closedWith, undefined);
+		socket.destroy();
+	});
 });

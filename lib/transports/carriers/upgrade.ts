@@ -15,16 +15,25 @@ const LEAST_CHUNKS = 1_024;
 const MOST_FRAGMENTS = 16_384;
 const MOST_CHUNKS = 262_144;
 
+/** Settings of {@link WebSocketUpgrades}. */
+export interface UpgradeSettings {
+	readonly maxFrameBytes: number;
+	readonly closeTimeoutMs: number;
+}
+
 /** Completes WebSocket handshakes (RFC 6455 §4.2): no subprotocol, no extension. */
 export class WebSocketUpgrades {
 	readonly #server: WebSocketServer;
 
-	constructor(maxFrameBytes: number) {
+	constructor({ maxFrameBytes, closeTimeoutMs }: UpgradeSettings) {
+		// ws's types do not know it: how long a client that has begun the closing handshake may leave its socket open.
+		const closing: object = { closeTimeout: closeTimeoutMs };
 		this.#server = new WebSocketServer({
 			noServer: true,
 			clientTracking: false,
 			perMessageDeflate: false,
 			...partBounds(maxFrameBytes),
+			...closing,
 			handleProtocols: () => false,
 		});
 	}
