@@ -12,10 +12,16 @@ import { forbidden, Refusal, UNAVAILABLE } from "./request/refusal.js";
 const ANOTHER_ORIGIN =
 	"the page is of another origin: name it in allowedOrigins, or pass Host on and set trustProxy where it is the same";
 
+/** Least time between two lines in the log about connects that are refused since too many wait, in milliseconds. */
+const FULL_LOG_MS = 10_000;
+
 /** Finds out who asks and whether they may, by the functions of the application. Its methods throw a {@link Refusal}. */
 export class Gatekeeper {
 	readonly #options: ResolvedEndpointOptions;
 	readonly #admission: Admission;
+	/** Connects that were refused since the log was told so. */
+	#refused = 0;
+	#toldAt = Number.NEGATIVE_INFINITY;
 
 	constructor(options: ResolvedEndpointOptions, admission: Admission) {
 		this.#options = options;
@@ -57,13 +63,22 @@ export class Gatekeeper {
 		});
 		if (abandon) visitor.off("close", abandon);
 		if (admitted === "admitted") return;
-		if (admitted === "full") {
-			this.#options.log.warn(
-				{ waiting: this.#admission.waiting },
-				"A connect was refused: as many as may wait already (maxWaitingConnects).",
-			);
-		}
+		if (admitted === "full") this.#tellFull();
 		throw new Refusal(UNAVAILABLE);
+	}
+
+	/** One line for all of them: anybody can ask as often as he likes. */
+	#tellFull(): void {
+		const { log, clock } = this.#options;
+		this.#refused++;
+		const now = clock.elapsed();
+		if (now - this.#toldAt < FULL_LOG_MS) return;
+		log.warn(
+			{ waiting: this.#admission.waiting, refused: this.#refused },
+			"Connects are refused: as many as may wait already (maxWaitingConnects).",
+		);
+		this.#toldAt = now;
+		this.#refused = 0;
 	}
 
 	/** Who asks, once they are known and allowed to. */

@@ -153,4 +153,20 @@ describe("transports/admission of an endpoint", () => {
 		assert.equal(clock.pending, 0);
 		await served.close();
 	});
+
+	it("logs refused connects in one line per ten seconds, however many there are", async () => {
+		const clock = new ManualClock();
+		const lines: object[] = [];
+		const quiet = (): void => {};
+		const log = { debug: quiet, info: quiet, error: quiet, warn: (fields: object) => lines.push(fields) };
+		const served = await serve({ clock, log, maxConnectsPerSecond: 1, maxWaitingConnects: 0 });
+		await ask(served.port, "/chat/negotiate");
+		for (let at = 0; at < 5; at++) assert.equal((await ask(served.port, "/chat/negotiate")).status, 503);
+		assert.deepEqual(lines, [{ waiting: 0, refused: 1 }]);
+		clock.advance(10_000);
+		await ask(served.port, "/chat/negotiate");
+		await ask(served.port, "/chat/negotiate");
+		assert.deepEqual(lines.slice(1), [{ waiting: 0, refused: 5 }]);
+		await served.close();
+	});
 });
