@@ -1,5 +1,5 @@
-import { Fifo } from "../../base/index.js";
 import { TrunklineError } from "../../errors/index.js";
+import { KeptMessages } from "./kept-messages.js";
 
 /** Bounds of a {@link ReplayBuffer}. */
 export interface ReplayLimits {
@@ -16,8 +16,7 @@ export interface ReplayLimits {
  */
 export class ReplayBuffer {
 	readonly #limits: ReplayLimits;
-	readonly #kept = new Fifo<Buffer>();
-	#keptBytes = 0;
+	readonly #kept = new KeptMessages();
 	/** Number of the last message that was sent. */
 	#sentId = 0;
 	/** Number of the last message that the client acknowledged. */
@@ -36,7 +35,7 @@ export class ReplayBuffer {
 
 	/** More is unacknowledged than should be, by a sender who can wait. */
 	get isFull(): boolean {
-		return this.#keptBytes >= this.#limits.softBytes;
+		return this.#kept.size >= this.#limits.softBytes;
 	}
 
 	/** Whether all that is unacknowledged is kept: only then can another socket go on. */
@@ -49,17 +48,16 @@ export class ReplayBuffer {
 		return this.#sentId - this.#kept.length + 1;
 	}
 
-	/** Bytes of the messages from {@link firstId} on. */
+	/** The messages from {@link firstId} on, as bytes in pieces of one or more. */
 	get kept(): Iterable<Buffer> {
-		return this.#kept;
+		return this.#kept.pieces();
 	}
 
 	/** A numbered message is sent. */
 	sent(bytes: Buffer): void {
 		this.#sentId++;
 		this.#kept.push(bytes);
-		this.#keptBytes += bytes.length;
-		while (this.#keptBytes > this.#limits.maxBytes) this.#drop();
+		while (this.#kept.size > this.#limits.maxBytes) this.#kept.shift();
 	}
 
 	/** The client has everything up to `sequenceId`. @throws TrunklineError ERR_PROTOCOL for a number that was never sent */
@@ -69,7 +67,7 @@ export class ReplayBuffer {
 		}
 		if (sequenceId <= this.#ackedId) return;
 		const surplus = sequenceId - this.firstId + 1;
-		for (let at = 0; at < surplus; at++) this.#drop();
+		for (let at = 0; at < surplus; at++) this.#kept.shift();
 		this.#ackedId = sequenceId;
 	}
 
@@ -112,11 +110,6 @@ export class ReplayBuffer {
 		this.#acknowledgedId = this.#receivedId;
 		this.#unacknowledgedBytes = 0;
 		return this.#receivedId;
-	}
-
-	#drop(): void {
-		const bytes = this.#kept.shift();
-		this.#keptBytes -= bytes?.length ?? 0;
 	}
 }
 
