@@ -3,7 +3,7 @@ import { type CompletionMessage, excerpt, MessageType } from "../../protocols/in
 import { PreparedMessage } from "../clients/prepared-message.js";
 import type { Hub } from "../hub.js";
 import type { Download, DownloadEnd } from "../streams/download.js";
-import { type Called, callFailureOf, Refused, UnknownMethod } from "./called.js";
+import { type Called, callFailureOf, keepPlace, Refused, UnknownMethod } from "./called.js";
 import { failureText, streamFailureText } from "./failure-text.js";
 import type { DeferredAnswer } from "./invocation-context.js";
 
@@ -71,7 +71,10 @@ export class Answers {
 	#ended(called: Called, end: DownloadEnd): void {
 		const { client, message, bound, startedAt, failure, download, uploads } = called;
 		const isStream = message.type === MessageType.StreamInvocation;
-		if (uploads && !isUnanswered(called)) client.streams.closeUploads(uploads.opened);
+		if (uploads && !isUnanswered(called)) {
+			keepPlace(called);
+			client.streams.closeUploads(uploads.opened);
+		}
 		if (!isStream) client.callEnded();
 		if (startedAt === undefined) return;
 		const { observation, clock } = this.#hub;

@@ -41,8 +41,20 @@ export interface Called {
 	download: Download | undefined;
 	/** What the client sends beside its arguments, where it was taken. */
 	uploads: CallUploads | undefined;
+	/**
+	 * Its place among the streams of its client: `own` until it has returned, and its generator has ended; then `left`. One
+	 * that has `none` is counted by its uploads.
+	 */
+	place: "none" | "own" | "left";
 	/** Why it failed, for those who observe. */
 	failure: CallFailure | undefined;
+}
+
+/** Counts a call whose uploads will not count any more: what was started by it may run much longer. */
+export function keepPlace(called: Called): void {
+	if (called.place !== "none") return;
+	called.client.streams.stay();
+	called.place = "own";
 }
 
 /** @throws Refused where the call may not reach its method, HubException for a wrong number of streams */

@@ -126,13 +126,20 @@ export class Dispatcher {
 		const refusal = openStreams(called, this.#list.length > 0);
 		if (refusal !== undefined) {
 			called.failure = "Refused";
+			called.place = "left";
 			this.#answers.answer(called, { error: refusal });
-		} else if (called.download) {
-			const pass = (call: Called) => this.#pass(call, this.#contextOf(call), this.#pipeline);
-			void startStream(called, pass, this.#answers);
 		} else {
-			void this.#run(called, this.#contextOf(called), this.#pipeline);
+			void this.#runStream(called);
 		}
+	}
+
+	async #runStream(called: Called): Promise<void> {
+		const pass = (call: Called) => this.#pass(call, this.#contextOf(call), this.#pipeline);
+		if (called.download) await startStream(called, pass, this.#answers);
+		else await this.#run(called, this.#contextOf(called), this.#pipeline);
+		await called.download?.finished();
+		if (called.place === "own") called.client.streams.leave();
+		called.place = "left";
 	}
 
 	#called(client: ClientConnection, message: InvocationMessage | StreamInvocationMessage): Called {
@@ -151,6 +158,7 @@ export class Dispatcher {
 			startedAt,
 			download: undefined,
 			uploads: undefined,
+			place: "none",
 			failure: undefined,
 		};
 	}

@@ -4,7 +4,7 @@ import { PreparedMessage } from "../clients/prepared-message.js";
 import { Download, isStreamSource } from "../streams/download.js";
 import type { UploadRelay } from "../streams/upload.js";
 import type { Answers } from "./answers.js";
-import { type Called, Refused } from "./called.js";
+import { type Called, keepPlace, Refused } from "./called.js";
 import type { InvocationContext } from "./invocation-context.js";
 
 /**
@@ -18,10 +18,10 @@ export function openStreams(called: Called, hasMiddleware: boolean): string | un
 	if (!bound) {
 		const refusal = openDownload(called);
 		if (refusal === undefined && hasMiddleware) openUploads(called, streamIds);
-		return refusal;
+		return refusal ?? enter(called);
 	}
 	if (bound.streams === streamIds?.length) openUploads(called, streamIds);
-	const refusal = called.uploads?.refusal ?? openDownload(called);
+	const refusal = called.uploads?.refusal ?? openDownload(called) ?? enter(called);
 	if (refusal !== undefined && called.uploads) client.streams.closeUploads(called.uploads.opened);
 	return refusal;
 }
@@ -37,6 +37,14 @@ function openUploads(called: Called, streamIds: readonly string[] = []): void {
 	};
 }
 
+/** One that has come with streams which it cannot have runs until it is told so: it needs a place as well. */
+function enter(called: Called): string | undefined {
+	if (called.download || called.uploads?.opened.length) return undefined;
+	const refusal = called.client.streams.enter();
+	if (refusal === undefined) called.place = "own";
+	return refusal;
+}
+
 /** Gives the uploads of a call to a middleware. @throws as `InvocationContext.relayUploads` says */
 export function relayUploads(called: Called, relay: UploadRelay, fail: (thrown: unknown) => void): void {
 	const { client, uploads } = called;
@@ -46,6 +54,7 @@ export function relayUploads(called: Called, relay: UploadRelay, fail: (thrown: 
 		throw new TrunklineError("ERR_MIDDLEWARE", "The uploads of a call were taken already; take them once.");
 	}
 	uploads.isRelayed = true;
+	keepPlace(called);
 	const failed = (thrown: unknown): void => {
 		client.streams.closeUploads(uploads.opened);
 		fail(thrown);
@@ -80,6 +89,7 @@ function openDownload(called: Called): string | undefined {
 	const download = client.streams.open(message.invocationId);
 	if (!(download instanceof Download)) return download;
 	called.download = download;
+	called.place = "own";
 	return undefined;
 }
 

@@ -14,25 +14,48 @@ export class ClientStreams {
 	readonly #limits: StreamLimits;
 	readonly #downloads = new Map<string, Download>();
 	readonly #uploads = new Map<string, Upload>();
+	/** Calls that were given a place by {@link open}, {@link enter} or {@link stay} and have not left it. */
+	#calls = 0;
 
 	constructor(limits: StreamLimits) {
 		this.#limits = limits;
 	}
 
-	/** Streams that are open, both directions. */
+	/** Places that are taken: by streams of both directions, and by calls. */
 	get size(): number {
-		return this.#downloads.size + this.#uploads.size;
+		return this.#calls + this.#uploads.size;
 	}
 
-	/** Opens a stream to the client; a text says why it cannot be. */
+	/** Opens a stream to the client; a text says why it cannot be. Its place is kept until {@link leave}. */
 	open(invocationId: string): Download | string {
 		if (this.#downloads.has(invocationId)) return `Invocation ID '${invocationId}' is already in use.`;
 		const refusal = this.#refusalOf(1);
 		if (refusal !== undefined) return refusal;
+		this.#calls++;
 		const download = new Download();
 		this.#downloads.set(invocationId, download);
 		void download.ended.then(() => this.#downloads.delete(invocationId));
 		return download;
+	}
+
+	/** Gives a call a place that has come with streams it cannot have; a text says why it cannot be. Kept until {@link leave}. */
+	enter(): string | undefined {
+		const refusal = this.#refusalOf(1);
+		if (refusal === undefined) this.#calls++;
+		return refusal;
+	}
+
+	/** Gives a call a place, whatever is taken already. Kept until {@link leave}. */
+	stay(): void {
+		this.#calls++;
+	}
+
+	/**
+	 * A call has ended, and with it the generator that answered it: that may be long after its client has cancelled the
+	 * stream, who could otherwise have any number of them running.
+	 */
+	leave(): void {
+		this.#calls--;
 	}
 
 	/** Opens the uploads of a call; a text says why they cannot be. Close them when the call has ended. */

@@ -42,6 +42,9 @@ export class Download {
 	#error: unknown;
 	#items = 0;
 	#isAnswered = false;
+	/** Settled when the generator has nothing more to do: its loop, and the `finally` that `return` runs. */
+	#loop: Promise<void> | undefined;
+	#return: Promise<unknown> | undefined;
 
 	/** Resolves with how it ended, at once when it is cancelled, whatever the generator is waiting for. */
 	get ended(): Promise<DownloadEnd> {
@@ -55,6 +58,13 @@ export class Download {
 	/** Whether somebody else has told the client of its end. */
 	get isAnswered(): boolean {
 		return this.#isAnswered;
+	}
+
+	/** Resolves when it has ended and its generator has too, which may be long after it was cancelled. Never rejects. */
+	async finished(): Promise<void> {
+		await this.#ended.promise;
+		await this.#loop;
+		await this.#return;
 	}
 
 	/** Whether the method gave something to stream; what failed before is a failed invocation. */
@@ -82,7 +92,12 @@ export class Download {
 	}
 
 	/** Asks `source` for items and hands them to `sink`, one after another, until either side ends it. Never rejects. */
-	async run(source: StreamSource, sink: DownloadSink): Promise<void> {
+	run(source: StreamSource, sink: DownloadSink): Promise<void> {
+		this.#loop = this.#run(source, sink);
+		return this.#loop;
+	}
+
+	async #run(source: StreamSource, sink: DownloadSink): Promise<void> {
 		try {
 			this.#iterator = iteratorOf(source);
 			if (this.isOver) this.#release();
@@ -146,7 +161,7 @@ export class Download {
 	#release(): void {
 		const iterator = this.#iterator;
 		if (!iterator?.return) return;
-		Promise.resolve()
+		this.#return = Promise.resolve()
 			.then(() => iterator.return?.())
 			.catch(() => {});
 	}

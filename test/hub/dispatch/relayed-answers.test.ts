@@ -174,6 +174,24 @@ describe("hub/dispatch relayed answers", () => {
 		assert.deepEqual(relayed.told, [["stream", "cancelled", 1, undefined]]);
 	});
 
+	it("leave the place of a cancelled stream to others as soon as its client was told, whoever still sends items", async () => {
+		const relayed = relaying({ maxStreamsPerConnection: 1 });
+		for (let at = 0; at < 5; at++) {
+			const { completer } = await call(relayed, streamInvocation("far"));
+			assert.equal(relayed.calls.length, at + 1);
+			assert.equal(relayed.client.streams.size, 1);
+			completer.relayItem(written(item(at)));
+			await relayed.client.receive({ type: MessageType.CancelInvocation, invocationId: "1" });
+			await settle();
+			completer.relayItem(written(item("late")));
+			assert.equal(relayed.client.streams.size, 0);
+		}
+		assert.deepEqual(
+			relayed.wire.sent,
+			[0, 1, 2, 3, 4].flatMap((at) => [item(at), completion({ error: undefined })]),
+		);
+	});
+
 	it("are dropped where the client is gone, and its signal tells", async () => {
 		const relayed = relaying();
 		const { ctx, completer } = await call(relayed, streamInvocation("far"));

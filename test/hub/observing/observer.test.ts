@@ -141,7 +141,7 @@ describe("hub/observing/observer", () => {
 	it("hears of streams: how many items, and how they ended", async () => {
 		const clock = new ManualClock();
 		const observer = keeping();
-		const hold = deferred();
+		let hold = deferred();
 		server = await live({
 			...{ clock, maxStreamsPerConnection: 1 },
 			methods: {
@@ -175,6 +175,8 @@ describe("hub/observing/observer", () => {
 		await ends(5);
 		raw.send({ type: 5, invocationId: "w" });
 		await ends(6);
+		hold.resolve();
+		hold = deferred();
 		stream("w2", "waits");
 		await until(() => raw.records.some((record) => record.includes('"w2"')));
 		raw.webSocket.terminate();

@@ -312,6 +312,55 @@ describe("hub/streams relayed uploads", () => {
 		assert.equal(log.lines.length, failing.length * 2);
 	});
 
+	for (const [what, take] of [
+		["relays them", (ctx, relay) => ctx.relayUploads(relay)],
+		["answers early", (ctx) => ctx.deferCompletion().complete()],
+	] as const satisfies readonly (readonly [string, Take])[]) {
+		it(`count until their middleware has returned, one that ${what} and goes on`, async () => {
+			const gate = deferred();
+			let running = 0;
+			const opened = open(
+				async (ctx, relay) => {
+					running++;
+					take(ctx, relay);
+					await gate.promise;
+				},
+				{ maxStreamsPerConnection: 2 },
+			);
+			for (const id of ["1", "2", "3"]) {
+				await receive(opened, call([id], id));
+				await settle();
+				await receive(opened, item(id, 1), end(id));
+				await settle();
+			}
+			assert.equal(running, 2);
+			assert.equal(opened.client.streams.size, 2);
+			const refused = opened.wire.sent.find(
+				(message) => message.type === MessageType.Completion && message.invocationId === "3",
+			);
+			assert(refused?.type === MessageType.Completion);
+			assert.equal(refused.error, "This connection has 2 streams open; 2 are allowed at once.");
+			gate.resolve();
+			await settle();
+			assert.equal(opened.client.streams.size, 0);
+		});
+	}
+
+	it("taken when the middleware has returned long ago leave no place behind", async () => {
+		let late: (() => void) | undefined;
+		const opened = open((ctx, relay) => {
+			ctx.deferCompletion();
+			late = () => ctx.relayUploads(relay);
+		});
+		await receive(opened, call(["a"], "1"));
+		await settle();
+		late?.();
+		assert.equal(opened.client.streams.size, 1);
+		await receive(opened, item("a", 1), end("a"));
+		assert.deepEqual(opened.got, [1, end("a")]);
+		assert.equal(opened.client.streams.size, 0);
+	});
+
 	it("are nothing to take where the client sends none", async () => {
 		const opened = open((ctx, relay) => {
 			ctx.relayUploads(relay);

@@ -39,9 +39,12 @@ function bound(subscription: { dispose(): void }): { dispose(): void } {
 }
 
 const finallyRan = { gate: deferred<string>() };
+/** What holds `stuck` and `late`. */
+const unstick = { gate: deferred() };
 
 function methods(): NonNullable<CreateHubOptions<AnyClient>["methods"]> {
 	finallyRan.gate = deferred<string>();
+	unstick.gate = deferred();
 	return {
 		async *count(_ctx: InvocationContext, to: number) {
 			for (let at = 1; at <= to; at++) yield at;
@@ -70,6 +73,14 @@ function methods(): NonNullable<CreateHubOptions<AnyClient>["methods"]> {
 				finallyRan.gate.resolve("done");
 			}
 		},
+		async *stuck() {
+			yield 1;
+			await unstick.gate.promise;
+		},
+		late: method({ stream: true }, async () => {
+			await unstick.gate.promise;
+			return [1];
+		}),
 		async *dry() {
 			yield 1;
 			throw new HubException("ran dry");
@@ -227,6 +238,33 @@ for (const messagePack of [false, true]) {
 			assert.equal(await collect(connection.stream("count", 1)).ended, "complete");
 		});
 
+		it("counts a stream that was cancelled until its generator has ended", async () => {
+			const connection = await client();
+			for (let at = 0; at < 4; at++) {
+				const stream = collect(connection.stream("stuck"));
+				await stream.has(1);
+				stream.dispose();
+			}
+			const refused = await collect(connection.stream("count", 1)).ended;
+			assert.equal(refused, "This connection has 4 streams open; 4 are allowed at once.");
+			unstick.gate.resolve();
+			await connection.invoke("plain");
+			assert.equal(await collect(connection.stream("count", 1)).ended, "complete");
+		});
+
+		it("counts a stream that was cancelled until its method has answered", async () => {
+			const connection = await client();
+			for (let at = 0; at < 4; at++) {
+				collect(connection.stream("late")).dispose();
+			}
+			await connection.invoke("plain");
+			const refused = await collect(connection.stream("count", 1)).ended;
+			assert.equal(refused, "This connection has 4 streams open; 4 are allowed at once.");
+			unstick.gate.resolve();
+			await connection.invoke("plain");
+			assert.equal(await collect(connection.stream("count", 1)).ended, "complete");
+		});
+
 		it("reads what a client streams, with and without arguments, both ways", async () => {
 			const connection = await client();
 			const numbers = new Subject<number>();
@@ -345,5 +383,40 @@ describe("hub/streams (wire)", () => {
 		for (let item = 0; item < 20; item++)
 			assert.deepEqual(await raw.next(), { type: 2, invocationId: "2", item: item * 2 });
 		assert.deepEqual(await raw.next(), { type: 3, invocationId: "2" });
+	});
+
+	it("lets no more calls with the wrong streams run than may have streams, whatever holds them up", async () => {
+		await scene.close();
+		let running = 0;
+		const gate = deferred();
+		scene = await live({ methods: methods(), maxStreamsPerConnection: 6 });
+		scene.hub.use(async (_ctx, next) => {
+			running++;
+			await gate.promise;
+			await next();
+		});
+		const raw = await scene.raw();
+		// The first one's three streams wait for a middleware that may take them; the others have a place each.
+		for (const target of ["nope", "plain", "sum", "zip", "nope", "sum"])
+			raw.send({ type: 1, invocationId: target, target, arguments: [0], streamIds: ["a", "b", "c"] });
+		const refused = "This connection has 6 streams open; 6 are allowed at once.";
+		for (const invocationId of ["nope", "sum"])
+			assert.deepEqual(await raw.next(), { type: 3, invocationId, error: refused });
+		assert.equal(running, 1, "three were refused before any middleware");
+		gate.resolve();
+		for (let at = 0; at < 4; at++) await raw.next();
+		raw.send({ type: 4, invocationId: "1", target: "count", arguments: [1] });
+		assert.deepEqual(await raw.next(), { type: 2, invocationId: "1", item: 1 });
+	});
+
+	it("leaves the streams of a call alone that another one names which is refused", async () => {
+		const raw = await scene.raw();
+		raw.send({ type: 1, invocationId: "1", target: "sum", arguments: [0], streamIds: ["a"] });
+		raw.send({ type: 2, invocationId: "a", item: 1 });
+		raw.send({ type: 1, invocationId: "2", target: "nope", arguments: [], streamIds: ["a"] });
+		assert.equal(((await raw.next()) as { invocationId: string }).invocationId, "2");
+		raw.send({ type: 2, invocationId: "a", item: 2 });
+		raw.send({ type: 3, invocationId: "a" });
+		assert.deepEqual(await raw.next(), { type: 3, invocationId: "1", result: 3 });
 	});
 });
