@@ -318,6 +318,7 @@ export class Hub<Client extends object = ClientMethods, Methods = unknown> {
 	#makeClientHost(): ClientHost {
 		return {
 			maximumParallelInvocations: this.options.maximumParallelInvocations,
+			maxPendingClientResults: this.options.maxPendingClientResults,
 			streamLimits: this.options,
 			dispatch: (client, message) => this.#dispatcher.dispatch(client, message),
 			stream: (client, message) => this.#dispatcher.stream(client, message),

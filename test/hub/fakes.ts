@@ -56,6 +56,7 @@ export class FakeWire implements ClientWire {
 /** A client host that runs what a test sets. */
 export class FakeHost implements ClientHost {
 	maximumParallelInvocations = 1;
+	readonly maxPendingClientResults = 2;
 	readonly streamLimits = { maxStreamsPerConnection: 3, streamBufferCapacity: 2 };
 	readonly reasons: string[] = [];
 	readonly refusals: unknown[] = [];

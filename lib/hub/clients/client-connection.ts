@@ -40,6 +40,8 @@ export interface ClientIdentity {
 /** What a client connection needs of its hub. */
 export interface ClientHost {
 	readonly maximumParallelInvocations: number;
+	/** Calls of one client that may run without a slot, since they have asked a client for something. */
+	readonly maxPendingClientResults: number;
 	readonly streamLimits: StreamLimits;
 	/**
 	 * Runs an invocation to its end and answers it: at once, or as the promise says, which never rejects. True where it
@@ -113,6 +115,8 @@ export class ClientConnection {
 	#state: "opening" | "open" | "draining" | "ended" = "opening";
 	#fate: "refused" | "disconnected" | undefined;
 	#running = 0;
+	/** Calls that run and have given their slot up. */
+	#slotless = 0;
 	#calls = 0;
 	/** Called when the last call of a draining client is answered. */
 	#idle: (() => void) | undefined;
@@ -334,10 +338,16 @@ export class ClientConnection {
 		this.wire.close(close);
 	}
 
-	/** A running call lets the next one start: it waits for something that this one may bring. */
-	releaseSlot(): void {
+	/**
+	 * A running call lets the next one start: it waits for something that this one may bring. False where as many have
+	 * done so already as may, and have not ended: a client could have any number of them running.
+	 */
+	releaseSlot(): boolean {
+		if (this.#slotless >= this.#host.maxPendingClientResults) return false;
+		this.#slotless++;
 		this.#running--;
 		this.#startNext();
+		return true;
 	}
 
 	#take(message: InvocationMessage): Promise<void> | undefined {
@@ -360,6 +370,7 @@ export class ClientConnection {
 
 	#ran(hasSlot: boolean): void {
 		if (hasSlot) this.#running--;
+		else this.#slotless--;
 		this.#startNext();
 	}
 

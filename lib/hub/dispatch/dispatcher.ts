@@ -96,7 +96,7 @@ export class Dispatcher {
 				const taken = taker(ctx);
 				if (taken === true) {
 					this.#complete(ctx, ctx.result);
-					return ctx.hasSlot;
+					return ctx.ended();
 				}
 				if (taken)
 					return this.#settle(
@@ -107,7 +107,7 @@ export class Dispatcher {
 			}
 		} catch (thrown) {
 			ctx.answer({ error: this.#answers.failed(called, thrown) });
-			return ctx.hasSlot;
+			return ctx.ended();
 		}
 		return this.#goOn(called, ctx);
 	}
@@ -182,7 +182,7 @@ export class Dispatcher {
 		} catch (thrown) {
 			ctx.answer({ error: this.#answers.failed(called, thrown) });
 		}
-		return ctx.hasSlot;
+		return ctx.ended();
 	}
 
 	async #callLater(
@@ -201,7 +201,7 @@ export class Dispatcher {
 			ctx.answer({ error: this.#answers.failed(called, thrown) });
 		}
 		this.#returned();
-		return ctx.hasSlot;
+		return ctx.ended();
 	}
 
 	#complete(ctx: InvocationContext, result: unknown): void {
@@ -225,7 +225,7 @@ export class Dispatcher {
 			ctx.answer({ error: this.#answers.failed(called, thrown) });
 		}
 		this.#returned();
-		return ctx.hasSlot;
+		return ctx.ended();
 	}
 
 	/** Checks the call and takes it through the middleware. */

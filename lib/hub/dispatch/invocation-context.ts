@@ -155,17 +155,27 @@ export class InvocationContext<Client extends object = ClientMethods> extends Co
 		return this.#call.stream?.signal ?? super.signal;
 	}
 
-	/** Whether the call still keeps others of its client from running. @internal */
-	get hasSlot(): boolean {
-		return this.#hasSlot;
+	/** The call has ended; tells whether it has kept others of its client from running until now. @internal */
+	ended(): boolean {
+		const hasSlot = this.#hasSlot;
+		// Whoever asks a client from now on has nothing to give up.
+		this.#hasSlot = false;
+		return hasSlot;
 	}
 
-	/** A method that waits for a client lets others run meanwhile: they may be what it waits for. @internal */
+	/**
+	 * A method that waits for a client lets others run meanwhile: they may be what it waits for.
+	 * @internal
+	 * @throws TrunklineError ERR_LIMIT, and as that of all contexts
+	 */
 	override asking(): void {
 		super.asking();
 		if (!this.#hasSlot) return;
 		this.#hasSlot = false;
-		this.connection.releaseSlot();
+		if (this.connection.releaseSlot()) return;
+		this.#hasSlot = true;
+		const message = `Connection '${this.connectionId}' runs as many calls as may ask clients at once (maxPendingClientResults).`;
+		throw new TrunklineError("ERR_LIMIT", message);
 	}
 
 	/** The decoded arguments. */

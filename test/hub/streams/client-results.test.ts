@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { deferred, ManualClock } from "../../../lib/base/index.js";
 import { HubException, type InvocationContext, method } from "../../../lib/index.js";
 import { type AnyClient, failureOf, type Live, live, until } from "../live.js";
@@ -132,6 +133,83 @@ describe("hub/streams/client-results", () => {
 		raw.send({ type: 3, invocationId: "s3", result: 3 });
 		assert.equal(await third, 3);
 	});
+
+	it("lets no more calls run beside their slots than may be unanswered, though each was answered", async () => {
+		let running = 0;
+		let most = 0;
+		const gate = deferred();
+		scene = await live({
+			maxPendingClientResults: 2,
+			methods: {
+				async work(ctx: Ctx) {
+					most = Math.max(most, ++running);
+					const outcome = await outcomeOf(ctx.clients.caller.invoke("confirm"));
+					await gate.promise;
+					running--;
+					return outcome;
+				},
+			},
+		});
+		const raw = await scene.raw();
+		for (let at = 1; at <= 5; at++) raw.invoke(`${at}`, "work");
+		for (const invocationId of ["s1", "s2"]) {
+			assert.equal(((await raw.next()) as { invocationId: string }).invocationId, invocationId);
+			raw.send({ type: 3, invocationId, result: true });
+		}
+		await until(() => running === 3);
+		await scene.hub.clients.all.send("seen");
+		assert.equal(((await raw.next()) as { target: string }).target, "seen");
+		assert.equal(running, 3);
+		gate.resolve();
+		const outcomes: unknown[] = [];
+		while (outcomes.length < 5) {
+			const record = (await raw.next()) as { type: number; invocationId: string; result: string };
+			if (record.type === 3) outcomes.push(record.result.slice(0, 11));
+			else raw.send({ type: 3, invocationId: record.invocationId, result: true });
+		}
+		assert(outcomes.includes("ERR_LIMIT: "));
+		assert.equal(most, 3);
+	});
+
+	for (const [what, fails] of [
+		["whose client refuses", async (ctx: Ctx) => ctx.clients.caller.invoke("confirm")],
+		[
+			"that asks when it is over",
+			async (ctx: Ctx) => {
+				setImmediate(() => ctx.clients.caller.invoke("confirm").catch(() => {}));
+			},
+		],
+	] as const) {
+		it(`lets one call run at a time after a method ${what}`, async () => {
+			const gate = deferred();
+			const ran: number[] = [];
+			scene = await live({
+				methods: {
+					fails,
+					async slow(_ctx: Ctx, at: number) {
+						ran.push(at);
+						await gate.promise;
+					},
+				},
+			});
+			scene.hub.use((_ctx, next) => next());
+			const raw = await scene.raw();
+			for (let at = 0; at < 3; at++) {
+				raw.invoke("f", "fails");
+				for (let records = 0; records < 2; records++) {
+					const { type, invocationId } = (await raw.next()) as { type: number; invocationId: string };
+					if (type === 1) raw.send({ type: 3, invocationId, error: "no" });
+				}
+			}
+			for (let at = 0; at < 3; at++) raw.invoke(`${at}`, "slow", at);
+			await until(() => ran.length > 0);
+			for (let turn = 0; turn < 50; turn++) await nextTurn();
+			assert.deepEqual(ran, [0]);
+			gate.resolve();
+			for (let at = 0; at < 3; at++) await raw.next();
+			assert.deepEqual(ran, [0, 1, 2]);
+		});
+	}
 
 	it("ends a connection that answers for another, whose own answer still counts", async () => {
 		await open();
