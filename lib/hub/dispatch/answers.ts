@@ -3,7 +3,8 @@ import { type CompletionMessage, excerpt, MessageType } from "../../protocols/in
 import { PreparedMessage } from "../clients/prepared-message.js";
 import type { Hub } from "../hub.js";
 import type { Download, DownloadEnd } from "../streams/download.js";
-import { type Called, callFailureOf, keepPlace, Refused, UnknownMethod } from "./called.js";
+import { type Called, keepPlace } from "./called.js";
+import { callFailureOf, isCausedByClient, Refused, UnknownMethod } from "./check.js";
 import { failureText, streamFailureText } from "./failure-text.js";
 import type { DeferredAnswer } from "./invocation-context.js";
 
@@ -39,11 +40,12 @@ export class Answers {
 		return failureText(target, thrown, this.#hub.options.detailedErrors);
 	}
 
-	/** A caller can pass wrong arguments as often as it likes: that is no event for the log. */
+	/** What clients can bring about as often as they like is no event for the log, and their texts do not belong there. */
 	logFailure(fields: object, thrown: unknown): void {
 		const { log } = this.#hub;
-		if (thrown instanceof TrunklineError && thrown.code === "ERR_ARGUMENTS") {
-			log.debug({ ...fields, code: thrown.code, reason: thrown.message }, "An invocation was refused.");
+		if (isCausedByClient(thrown)) {
+			const code = thrown instanceof TrunklineError ? thrown.code : thrown.name;
+			log.debug({ ...fields, code, reason: excerpt(thrown.message) }, "An invocation was refused.");
 		} else {
 			log.error({ err: thrown, ...fields }, "An invocation failed.");
 		}

@@ -1,23 +1,9 @@
-import { HubException } from "../../errors/index.js";
 import type { InvocationMessage, StreamInvocationMessage } from "../../protocols/index.js";
 import type { ClientConnection } from "../clients/client-connection.js";
-import { failureOf } from "../observing/observation.js";
 import type { CallFailure } from "../observing/observer.js";
 import type { Download } from "../streams/download.js";
 import type { Upload } from "../streams/upload.js";
-import { notStreamingText, streamingText, unauthorizedText } from "./failure-text.js";
-import type { InvocationContext } from "./invocation-context.js";
 import type { BoundMethod } from "./method.js";
-
-/** Thrown where the pipeline ends without a method; what a middleware that catches it gets to read. */
-export class UnknownMethod extends HubException {
-	constructor() {
-		super("Method does not exist.");
-	}
-}
-
-/** A call that is refused with a text of the protocol's, before anybody sees it. */
-export class Refused extends Error {}
 
 /** The streams of a client that belong to one of its calls. */
 export interface CallUploads {
@@ -55,26 +41,4 @@ export function keepPlace(called: Called): void {
 	if (called.place !== "none") return;
 	called.client.streams.stay();
 	called.place = "own";
-}
-
-/** @throws Refused where the call may not reach its method, HubException for a wrong number of streams */
-export async function check(
-	{ target, message, download }: Called,
-	bound: BoundMethod,
-	ctx: InvocationContext,
-): Promise<void> {
-	if (bound.authorize && !(await bound.authorize(ctx as InvocationContext<never>))) {
-		throw new Refused(unauthorizedText(target));
-	}
-	if (bound.isStreaming && !download) throw new Refused(streamingText(target));
-	if (!bound.isStreaming && download) throw new Refused(notStreamingText(target));
-	const found = message.streamIds?.length ?? 0;
-	if (found === bound.streams) return;
-	throw new HubException(`Client sent ${found} stream(s), Hub method expects ${bound.streams}.`);
-}
-
-/** What those who observe are told of a failed call. */
-export function callFailureOf(thrown: unknown): CallFailure {
-	if (thrown instanceof UnknownMethod) return "UnknownMethod";
-	return thrown instanceof Refused ? "Refused" : failureOf(thrown);
 }

@@ -4,7 +4,8 @@ import { PreparedMessage } from "../clients/prepared-message.js";
 import { Download, isStreamSource } from "../streams/download.js";
 import type { UploadRelay } from "../streams/upload.js";
 import type { Answers } from "./answers.js";
-import { type Called, keepPlace, Refused } from "./called.js";
+import { type Called, keepPlace } from "./called.js";
+import { Refused } from "./check.js";
 import type { InvocationContext } from "./invocation-context.js";
 
 /**

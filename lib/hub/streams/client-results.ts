@@ -1,9 +1,10 @@
 import type { Clock, Timer } from "../../base/index.js";
-import { HubException, TrunklineError } from "../../errors/index.js";
+import { TrunklineError } from "../../errors/index.js";
 import { Arguments, type CompletionMessage, MessageType } from "../../protocols/index.js";
 import type { ClientConnection } from "../clients/client-connection.js";
 import { PreparedMessage } from "../clients/prepared-message.js";
 import { failureOf, type Observation, type Watched } from "../observing/observation.js";
+import { ClientFailure } from "./client-failure.js";
 
 /** How long the answer of a client is waited for. */
 export interface ClientResultOptions {
@@ -116,7 +117,7 @@ export class ClientResults {
 		if (pending.client !== client) {
 			throw new TrunklineError("ERR_PROTOCOL", "A client answered a call that another one was asked.");
 		}
-		pending.settle(error === undefined ? { result } : { error: new HubException(error) });
+		pending.settle(error === undefined ? { result } : { error: new ClientFailure(error) });
 	}
 
 	/** A client is gone: what it was asked fails. */

@@ -1,6 +1,6 @@
 import { type Deferred, deferred, Fifo } from "../../base/index.js";
-import { HubException } from "../../errors/index.js";
 import type { CompletionMessage, StreamItemMessage } from "../../protocols/index.js";
+import { ClientFailure } from "./client-failure.js";
 
 /** Takes what a client sends beside the arguments of a call: its uploads. See `ctx.relayUploads`. */
 export interface UploadRelay {
@@ -60,7 +60,7 @@ export class Upload implements AsyncIterableIterator<unknown> {
 	complete(message: CompletionMessage): void {
 		if (this.#end) return;
 		this.#completion = message;
-		this.#finish(message.error === undefined ? {} : { error: new HubException(message.error) });
+		this.#finish(message.error === undefined ? {} : { error: new ClientFailure(message.error) });
 		if (!this.#isCatchingUp) this.#handOverEnd();
 	}
 

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { deferred, ManualClock } from "../../../lib/base/index.js";
 import { HubException, type InvocationContext, method } from "../../../lib/index.js";
+import { collectingLog } from "../fakes.js";
 import { type AnyClient, failureOf, type Live, live, until } from "../live.js";
 
 type Ctx = InvocationContext<AnyClient>;
@@ -226,6 +227,32 @@ describe("hub/streams/client-results", () => {
 		});
 		asked.send({ type: 3, invocationId: "s1", result: "true" });
 		assert.equal(await answer, "true");
+	});
+
+	it("keeps a client's text out of the log above debug, and a client that goes as well", async () => {
+		const log = collectingLog();
+		scene = await live({
+			log,
+			methods: { leak: (ctx: Ctx) => ctx.clients.caller.invoke("fails") },
+		});
+		const raw = await scene.raw();
+		raw.invoke("1", "leak");
+		await raw.next();
+		raw.send({ type: 3, invocationId: "s1", error: "e".repeat(30_000) });
+		await raw.next();
+		raw.invoke("2", "leak");
+		await raw.next();
+		raw.webSocket.terminate();
+		await until(() => log.entries.filter(({ target }) => target === "leak").length === 2);
+		const failures = log.entries.filter(({ target }) => target === "leak");
+		assert.deepEqual(
+			failures.map(({ level, code }) => [level, code]),
+			[
+				["debug", "HubException"],
+				["debug", "ERR_CLIENT_GONE"],
+			],
+		);
+		assert(JSON.stringify(log.entries).length < 2_000);
 	});
 
 	it("refuses to ask while the connected listener runs, which would wait for ever", async () => {

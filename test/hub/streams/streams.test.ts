@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { Subject } from "@microsoft/signalr";
 import { type Deferred, deferred } from "../../../lib/base/index.js";
 import { type CreateHubOptions, HubException, type InvocationContext, method } from "../../../lib/index.js";
+import { collectingLog } from "../fakes.js";
 import { type AnyClient, failureOf, type Live, live } from "../live.js";
 
 /** Everything that a stock client hears of a stream. */
@@ -418,5 +419,17 @@ describe("hub/streams (wire)", () => {
 		raw.send({ type: 2, invocationId: "a", item: 2 });
 		raw.send({ type: 3, invocationId: "a" });
 		assert.deepEqual(await raw.next(), { type: 3, invocationId: "1", result: 3 });
+	});
+
+	it("says only at debug that a client sent the wrong number of streams", async () => {
+		await scene.close();
+		const log = collectingLog();
+		scene = await live({ methods: methods(), log });
+		const raw = await scene.raw();
+		raw.send({ type: 1, invocationId: "1", target: "sum", arguments: [0], streamIds: ["a", "b"] });
+		await raw.next();
+		const found = log.entries.find(({ target }) => target === "sum");
+		assert.equal(found?.level, "debug");
+		assert.equal(found?.err, undefined);
 	});
 });
