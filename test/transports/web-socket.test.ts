@@ -311,4 +311,22 @@ describe("transports/web-socket", () => {
 		assert.equal(await owner.closedWith, undefined);
 		socket.destroy();
 	});
+
+	it("lets the event loop turn after some hundreds of frames, whatever is in them", async () => {
+		await start({ maxFrameBytes: 4_096 });
+		for (const part of [frame(0x81, ""), frame(0x8a, ""), frame(0x81, "x")]) {
+			const { socket, owner } = await openRaw(served);
+			// Far more than Node reads before it looks at another socket.
+			const count = 200_000;
+			socket.write(Buffer.alloc(count * part.length, part));
+			socket.write(frame(0x81, "end"));
+			let turns = 0;
+			while (!owner.chunks.at(-1)?.equals(Buffer.from("end"))) {
+				turns++;
+				await nextTurn();
+			}
+			assert(turns > 8, `${turns} turns`);
+			socket.destroy();
+		}
+	});
 });

@@ -55,6 +55,12 @@ function writeFrame(socket: Duplex, format: PayloadFormat, { chunks, length }: G
 	socket.uncork();
 }
 
+/**
+ * Frames after which the event loop gets its turn. Node reads from one socket as often as 32 times before it looks at
+ * another, and two megabytes can be hundreds of thousands of frames.
+ */
+const TURN_FRAMES = 512;
+
 /** Bytes on their way out, in order. */
 interface Gathered {
 	readonly chunks: readonly Buffer[];
@@ -77,6 +83,8 @@ export class WebSocketConnection extends CarrierConnection implements Flushable 
 	#format: PayloadFormat = "Text";
 	#gathered = 0;
 	#isFlushDue = false;
+	/** Frames that came since the reading was interrupted last. */
+	#frames = 0;
 	#isReconnectEnabled = false;
 	#isInterrupted = false;
 
@@ -177,6 +185,7 @@ export class WebSocketConnection extends CarrierConnection implements Flushable 
 
 	#attach({ webSocket, socket }: OpenedWebSocket): void {
 		webSocket.on("message", (data) => this.#message(webSocket, data));
+		webSocket.on("pong", () => this.#countFrame(webSocket));
 		webSocket.on("error", (error) => this.#failed(webSocket, error));
 		webSocket.on("close", (code) => this.#closed(webSocket, code));
 		socket.on("drain", () => this.drained());
@@ -201,9 +210,20 @@ export class WebSocketConnection extends CarrierConnection implements Flushable 
 
 	#message(webSocket: WebSocket, data: RawData): void {
 		if (webSocket !== this.#webSocket) return;
+		this.#countFrame(webSocket);
 		this.received(
 			Buffer.isBuffer(data) ? data : Buffer.concat(Array.isArray(data) ? data : [Buffer.from(data)]),
 		);
+	}
+
+	/** What has been read of the socket is still handed on; more is read in another turn. */
+	#countFrame(webSocket: WebSocket): void {
+		if (++this.#frames !== TURN_FRAMES) return;
+		webSocket.pause();
+		setImmediate(() => {
+			this.#frames = 0;
+			if (!this.isPaused || this.isEnded) webSocket.resume();
+		});
 	}
 
 	/** The client broke RFC 6455 or a limit; ws has sent the close code and waits for the client's answer. */
