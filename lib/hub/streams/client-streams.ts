@@ -1,7 +1,7 @@
 import { TrunklineError } from "../../errors/index.js";
 import type { CompletionMessage, StreamItemMessage } from "../../protocols/index.js";
 import { Download } from "./download.js";
-import { Upload, type UploadRelay } from "./upload.js";
+import { Upload, type UploadRelay, UploadRoom } from "./upload.js";
 
 /** Bounds of one client's streams. */
 export interface StreamLimits {
@@ -14,11 +14,13 @@ export class ClientStreams {
 	readonly #limits: StreamLimits;
 	readonly #downloads = new Map<string, Download>();
 	readonly #uploads = new Map<string, Upload>();
+	readonly #uploadRoom: UploadRoom;
 	/** Calls that were given a place by {@link open}, {@link enter} or {@link stay} and have not left it. */
 	#calls = 0;
 
 	constructor(limits: StreamLimits) {
 		this.#limits = limits;
+		this.#uploadRoom = new UploadRoom(limits.streamBufferCapacity);
 	}
 
 	/** Places that are taken: by streams of both directions, and by calls. */
@@ -65,7 +67,7 @@ export class ClientStreams {
 		const refusal = this.#refusalOf(streamIds.length);
 		if (refusal !== undefined) return refusal;
 		return streamIds.map((id) => {
-			const upload = new Upload(this.#limits.streamBufferCapacity, id);
+			const upload = new Upload(this.#limits.streamBufferCapacity, id, this.#uploadRoom);
 			this.#uploads.set(id, upload);
 			return upload;
 		});
@@ -123,6 +125,7 @@ export class ClientStreams {
 		);
 		for (const upload of this.#uploads.values()) upload.fail(error);
 		this.#uploads.clear();
+		this.#uploadRoom.open();
 	}
 
 	#refusalOf(more: number): string | undefined {

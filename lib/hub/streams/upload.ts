@@ -10,6 +10,41 @@ export interface UploadRelay {
 	completed(message: CompletionMessage): void;
 }
 
+/** Uploads of one client whose items may all wait up to their capacity, before it is not read any more. */
+const FULL_UPLOADS = 10;
+
+/** Counts the items that wait in all uploads of one client: a hundred full ones could hold hundreds of megabytes. */
+export class UploadRoom {
+	readonly #most: number;
+	#waiting = 0;
+	#room: Deferred<void> | undefined;
+
+	/** `capacity`: items that may wait in one upload. */
+	constructor(capacity: number) {
+		this.#most = FULL_UPLOADS * capacity;
+	}
+
+	/** An item waits; a returned promise asks that no more be sent before it resolves. */
+	take(): Promise<void> | undefined {
+		this.#waiting++;
+		if (this.#waiting <= this.#most) return undefined;
+		this.#room ??= deferred();
+		return this.#room.promise;
+	}
+
+	/** Items do not wait any more. */
+	free(items: number): void {
+		this.#waiting -= items;
+		if (this.#waiting <= this.#most) this.open();
+	}
+
+	/** Lets go whoever waits, room or not. */
+	open(): void {
+		this.#room?.resolve();
+		this.#room = undefined;
+	}
+}
+
 /**
  * A stream that a client sends to a method: what the method's parameter is. Life: open → completed | failed (the
  * method's loop throws) | left (the method has ended, or left its loop: later items are dropped).
@@ -20,6 +55,7 @@ export interface UploadRelay {
 export class Upload implements AsyncIterableIterator<unknown> {
 	readonly #capacity: number;
 	readonly streamId: string;
+	readonly #shared: UploadRoom;
 	readonly #items = new Fifo<StreamItemMessage>();
 	/** Those who wait for an item: one, unless a method calls `next` without waiting for the last one. */
 	readonly #takers = new Fifo<Deferred<IteratorResult<unknown>>>();
@@ -31,9 +67,11 @@ export class Upload implements AsyncIterableIterator<unknown> {
 	/** What came before the relay is still handed to it: what comes now waits behind. */
 	#isCatchingUp = false;
 
-	constructor(capacity: number, streamId = "") {
+	/** `shared` counts the items of all uploads of one client. */
+	constructor(capacity: number, streamId = "", shared: UploadRoom = new UploadRoom(capacity)) {
 		this.#capacity = capacity;
 		this.streamId = streamId;
+		this.#shared = shared;
 	}
 
 	/** Whether no item is taken any more. */
@@ -51,7 +89,8 @@ export class Upload implements AsyncIterableIterator<unknown> {
 			return undefined;
 		}
 		this.#items.push(message);
-		if (this.#items.length <= this.#capacity) return undefined;
+		const crowd = this.#shared.take();
+		if (this.#items.length <= this.#capacity) return crowd;
 		this.#room ??= deferred();
 		return this.#room.promise;
 	}
@@ -80,6 +119,7 @@ export class Upload implements AsyncIterableIterator<unknown> {
 
 	async #catchUp(relay: UploadRelay): Promise<void> {
 		for (let next = this.#items.shift(); next; next = this.#items.shift()) {
+			this.#shared.free(1);
 			if (this.#items.length <= this.#capacity) this.#freeRoom();
 			const wait = relay.item(next);
 			if (wait) await wait;
@@ -105,6 +145,7 @@ export class Upload implements AsyncIterableIterator<unknown> {
 
 	/** The method wants no more: what waits is dropped. */
 	leave(): void {
+		this.#shared.free(this.#items.length);
 		this.#items.clear();
 		this.#completion = undefined;
 		this.#finish({});
@@ -116,6 +157,7 @@ export class Upload implements AsyncIterableIterator<unknown> {
 		if (this.#relay) return { done: true, value: undefined };
 		if (this.#items.length > 0) {
 			const value = this.#items.shift()?.item;
+			this.#shared.free(1);
 			if (this.#items.length <= this.#capacity) this.#freeRoom();
 			return { done: false, value };
 		}

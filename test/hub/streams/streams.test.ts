@@ -119,6 +119,11 @@ function methods(): NonNullable<CreateHubOptions<AnyClient>["methods"]> {
 				throw error;
 			}
 		}),
+		parked: method({ streams: 1 }, async (_ctx, items: AsyncIterable<unknown>) => {
+			await unstick.gate.promise;
+			for await (const item of items) return item;
+			return null;
+		}),
 		double: method({ streams: 1 }, async function* (_ctx, numbers: AsyncIterable<number>) {
 			for await (const number of numbers) yield number * 2;
 		}),
@@ -384,6 +389,24 @@ describe("hub/streams (wire)", () => {
 		for (let item = 0; item < 20; item++)
 			assert.deepEqual(await raw.next(), { type: 2, invocationId: "2", item: item * 2 });
 		assert.deepEqual(await raw.next(), { type: 3, invocationId: "2" });
+	});
+
+	it("reads no more of a client whose uploads hold too many items together", async () => {
+		await scene.close();
+		scene = await live({ methods: methods(), streamBufferCapacity: 1 });
+		const raw = await scene.raw();
+		for (let at = 0; at < 12; at++) {
+			raw.send({ type: 1, invocationId: `${at}`, target: "parked", arguments: [], streamIds: [`u${at}`] });
+			raw.send({ type: 2, invocationId: `u${at}`, item: at });
+			raw.send({ type: 3, invocationId: `u${at}` });
+		}
+		raw.invoke("last", "plain");
+		for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
+		assert.deepEqual(raw.records, []);
+		unstick.gate.resolve();
+		const answered = new Set<string>();
+		while (answered.size < 13) answered.add(((await raw.next()) as { invocationId: string }).invocationId);
+		assert(answered.has("last"));
 	});
 
 	it("lets no more calls with the wrong streams run than may have streams, whatever holds them up", async () => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { deferred } from "../../../lib/base/index.js";
-import { Upload, type UploadRelay } from "../../../lib/hub/streams/upload.js";
+import { Upload, type UploadRelay, UploadRoom } from "../../../lib/hub/streams/upload.js";
 import { type CompletionMessage, MessageType, type StreamItemMessage } from "../../../lib/protocols/index.js";
 import { settle } from "../fakes.js";
 
@@ -280,5 +280,53 @@ describe("hub/streams/upload", () => {
 			},
 		);
 		await fc.assert(run, { numRuns: 100 });
+	});
+
+	it("asks for back-pressure when too many items wait in all uploads of a client, until enough are taken or dropped", async () => {
+		const room = new UploadRoom(2);
+		const uploads = Array.from({ length: 11 }, () => new Upload(2, "u", room));
+		const waits = uploads.flatMap((upload) => [upload.push(itemOf(1)), upload.push(itemOf(2))]);
+		assert.deepEqual(
+			waits.map((wait) => wait !== undefined),
+			waits.map((_, at) => at >= 20),
+		);
+		const gone: number[] = [];
+		void waits[20]?.then(() => gone.push(1));
+		await uploads[0]?.next();
+		await Promise.resolve();
+		assert.deepEqual(gone, []);
+		uploads[1]?.leave();
+		await waits[20];
+		assert.equal(uploads[0]?.push(itemOf(3)), undefined);
+		assert(uploads[1]?.push(itemOf(3)) === undefined, "it takes nothing any more");
+	});
+
+	it("counts what waits for a relay among the items of all uploads, until it is handed over or dropped", async () => {
+		const room = new UploadRoom(1);
+		const uploads = Array.from({ length: 12 }, () => new Upload(1, "u", room));
+		const waits = uploads.map((upload) => upload.push(itemOf(1)));
+		assert.deepEqual(
+			waits.map((wait) => wait !== undefined),
+			waits.map((_, at) => at >= 10),
+		);
+		const gate = deferred();
+		uploads[0]?.relay(keeping(new Map([[1, gate.promise]])));
+		const behind = uploads[0]?.push(itemOf(2));
+		assert(behind, "it takes the place of what was handed over, and there are too many still");
+		for (const at of [1, 2]) uploads[at]?.relay(keeping());
+		await Promise.all([...waits, behind]);
+		assert.equal(uploads[1]?.push(itemOf(2)), undefined);
+		assert(room.take(), "there is room for no more");
+		room.free(1);
+		uploads[0]?.leave();
+		gate.resolve();
+		await settle();
+		for (const upload of uploads) upload.leave();
+		const crowd = Array.from({ length: 11 }, () => room.take());
+		assert.deepEqual(
+			crowd.map((wait) => wait !== undefined),
+			crowd.map((_, at) => at === 10),
+			"nothing was freed twice, and nothing is left",
+		);
 	});
 });
