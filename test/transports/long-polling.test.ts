@@ -251,4 +251,41 @@ describe("transports/long-polling", () => {
 		assert.equal(owner.connection.bufferedBytes, 0);
 		socket.destroy();
 	});
+
+	/** A POST whose body comes one byte at a time. */
+	const postBytes = async (count: number): Promise<Socket> => {
+		const socket = rawSocket(served.port);
+		await once(socket, "connect");
+		socket.write(`POST ${path} HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n`);
+		socket.write("1\r\nx\r\n".repeat(count));
+		return socket;
+	};
+
+	it("reads no more than some hundreds of parts while its owner does not, however small they are", async () => {
+		const owner = await opened();
+		owner.connection.pause();
+		const socket = await postBytes(5_000);
+		await waits();
+		assert.equal((owner.connection as unknown as { takesMore: boolean }).takesMore, false);
+		owner.connection.resume();
+		await owner.has(5_000);
+		socket.destroy();
+	});
+
+	it("lets the event loop turn after some hundreds of parts", async () => {
+		const owner = await opened();
+		let taken = 0;
+		owner.onData = ({ length }) => {
+			taken += length;
+			owner.chunks.length = 0;
+		};
+		const socket = await postBytes(100_000);
+		let turns = 0;
+		while (taken < 100_000) {
+			turns++;
+			await nextTurn();
+		}
+		assert(turns > 50, `${turns} turns`);
+		socket.destroy();
+	});
 });

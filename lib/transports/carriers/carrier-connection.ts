@@ -32,6 +32,9 @@ export interface CarrierParts {
 /** What may wait before senders who can wait are asked to, in bytes. */
 export const FULL_BYTES: number = 64 * 1024;
 
+/** What a held chunk takes beside its bytes, about: a client can send one byte at a time. */
+const CHUNK_BYTES = 256;
+
 /**
  * What the connections of all transports have in common: who owns them, what is delivered when, and how they end. A
  * transport says how bytes leave ({@link send}) and how its sockets are paused, closed and cut.
@@ -51,6 +54,7 @@ export abstract class CarrierConnection implements Connection {
 	#listener: ConnectionListener | undefined;
 	/** What the client sent while the owner would not read; a little more than {@link FULL_BYTES} at most. */
 	#held: Fifo<Buffer> | undefined;
+	/** What that takes. */
 	#heldBytes = 0;
 	#isPaused = false;
 	#isDelivering = false;
@@ -200,7 +204,7 @@ export abstract class CarrierConnection implements Connection {
 		}
 		this.#held ??= new Fifo();
 		this.#held.push(chunk);
-		this.#heldBytes += chunk.length;
+		this.#heldBytes += chunk.length + CHUNK_BYTES;
 	}
 
 	/** Drops what was received and not delivered. */
@@ -267,7 +271,7 @@ export abstract class CarrierConnection implements Connection {
 		while (this.#held && !this.#isPaused && !this.#isEnded) {
 			const chunk = this.#held.shift();
 			if (chunk) {
-				this.#heldBytes -= chunk.length;
+				this.#heldBytes -= chunk.length + CHUNK_BYTES;
 				this.#deliver(chunk);
 			} else {
 				this.#held = undefined;

@@ -8,6 +8,9 @@ import { type Flushable, flushAtEndOfTurn } from "./turn.js";
 /** POSTs of one connection that wait for those before them. Stock clients send one at a time. */
 const MAX_WAITING_POSTS = 64;
 
+/** Parts of a body after which the event loop gets its turn: a client can send one byte at a time. */
+const TURN_PARTS = 512;
+
 const TAKEN: Answer = { status: 200 };
 
 /** A connection whose client sends by POST: Server-Sent Events and long polling. */
@@ -85,6 +88,7 @@ export abstract class HttpConnection extends CarrierConnection implements Flusha
 	#read(req: IncomingMessage): Promise<Answer> {
 		const { promise, resolve } = deferred<Answer>();
 		let isTaken = false;
+		let parts = 0;
 		const finish = (): void => {
 			req.off("data", take).off("end", finish).off("close", finish);
 			drainBody(req);
@@ -97,6 +101,7 @@ export abstract class HttpConnection extends CarrierConnection implements Flusha
 			this.received(chunk);
 			if (this.isEnded) finish();
 			else if (!this.takesMore) void this.#holdBack(req);
+			else if (++parts % TURN_PARTS === 0) letTurn(req);
 		};
 		if (this.isEnded || req.destroyed || req.readableEnded) finish();
 		else req.on("data", take).once("end", finish).once("close", finish);
@@ -114,6 +119,12 @@ export abstract class HttpConnection extends CarrierConnection implements Flusha
 		this.#room?.resolve();
 		this.#room = undefined;
 	}
+}
+
+/** Reads no more in this turn of the event loop. */
+function letTurn(req: IncomingMessage): void {
+	req.pause();
+	setImmediate(() => req.resume());
 }
 
 /** Calls `gone` once when the client has left a request before it was answered in full. */
