@@ -221,7 +221,7 @@ describe("transports/web-socket", () => {
 	it("ends a connection whose message comes in more fragments than any client makes, whatever lies between them", async () => {
 		await start({ maxFrameBytes: 40_960 });
 		const { socket, owner } = await openRaw(served);
-		const pongs = Buffer.concat(Array.from({ length: 50 }, () => frame(0x8a, Buffer.alloc(125))));
+		const pongs = Buffer.concat(Array.from({ length: 2 }, () => frame(0x8a, Buffer.alloc(125))));
 		const bound = 16 + 10;
 		socket.write(frame(0x01, "x"));
 		for (let at = 1; at < bound; at++) socket.write(Buffer.concat([pongs, frame(0x00, "x")]));
@@ -314,7 +314,7 @@ describe("transports/web-socket", () => {
 
 	it("lets the event loop turn after some hundreds of frames, whatever is in them", async () => {
 		await start({ maxFrameBytes: 4_096 });
-		for (const part of [frame(0x81, ""), frame(0x8a, ""), frame(0x81, "x")]) {
+		for (const part of [frame(0x81, ""), frame(0x81, "x")]) {
 			const { socket, owner } = await openRaw(served);
 			// Far more than Node reads before it looks at another socket.
 			const count = 200_000;
@@ -328,5 +328,19 @@ describe("transports/web-socket", () => {
 			assert(turns > 8, `${turns} turns`);
 			socket.destroy();
 		}
+	});
+
+	it("takes pongs, but not in masses: between fragments they would hold memory", async () => {
+		await start();
+		const { socket, owner } = await openRaw(served);
+		for (let at = 0; at < 10; at++) {
+			socket.write(Buffer.concat([...Array<Buffer>(40).fill(frame(0x8a, "p")), frame(0x81, "x")]));
+			await owner.has(at + 1);
+			await nextTurn();
+		}
+		assert.equal(owner.errors.length, 0);
+		socket.write(Buffer.concat([frame(0x01, "y"), ...Array<Buffer>(400).fill(frame(0x8a, "p".repeat(125)))]));
+		assert.equal(await owner.closedWith, undefined);
+		socket.destroy();
 	});
 });

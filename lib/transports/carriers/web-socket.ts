@@ -61,6 +61,12 @@ function writeFrame(socket: Duplex, format: PayloadFormat, { chunks, length }: G
  */
 const TURN_FRAMES = 512;
 
+/**
+ * Pongs of one turn that are taken; ws takes as many pings. We send no pings, so that none are expected, and between the
+ * fragments of a message they would keep alive what each fragment was read in: 64 KB for a byte.
+ */
+const TURN_PONGS = 64;
+
 /** Bytes on their way out, in order. */
 interface Gathered {
 	readonly chunks: readonly Buffer[];
@@ -85,6 +91,8 @@ export class WebSocketConnection extends CarrierConnection implements Flushable 
 	#isFlushDue = false;
 	/** Frames that came since the reading was interrupted last. */
 	#frames = 0;
+	/** Pongs of the present turn. */
+	#pongs = 0;
 	#isReconnectEnabled = false;
 	#isInterrupted = false;
 
@@ -185,7 +193,7 @@ export class WebSocketConnection extends CarrierConnection implements Flushable 
 
 	#attach({ webSocket, socket }: OpenedWebSocket): void {
 		webSocket.on("message", (data) => this.#message(webSocket, data));
-		webSocket.on("pong", () => this.#countFrame(webSocket));
+		webSocket.on("pong", () => this.#pong(webSocket));
 		webSocket.on("error", (error) => this.#failed(webSocket, error));
 		webSocket.on("close", (code) => this.#closed(webSocket, code));
 		socket.on("drain", () => this.drained());
@@ -224,6 +232,15 @@ export class WebSocketConnection extends CarrierConnection implements Flushable 
 			this.#frames = 0;
 			if (!this.isPaused || this.isEnded) webSocket.resume();
 		});
+	}
+
+	#pong(webSocket: WebSocket): void {
+		if (this.#pongs === 0) {
+			setImmediate(() => {
+				this.#pongs = 0;
+			});
+		}
+		if (++this.#pongs > TURN_PONGS) webSocket.terminate();
 	}
 
 	/** The client broke RFC 6455 or a limit; ws has sent the close code and waits for the client's answer. */
