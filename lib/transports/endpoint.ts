@@ -287,6 +287,7 @@ export class Endpoint {
 	}
 
 	async #upgrade(upgrade: Upgrade): Promise<void> {
+		this.#webSockets.check(upgrade.req);
 		const request = this.#gatekeeper.describe(upgrade.req);
 		if (this.#isFull(0)) throw new Refusal(UNAVAILABLE);
 		this.#gatekeeper.checkOrigin(request);
@@ -304,20 +305,20 @@ export class Endpoint {
 		if (!this.#options.transports.includes("WebSockets")) throw new Refusal(notOffered("WebSockets"));
 		const claim = id ? this.#connections.claim(id, call.user) : this.#connections.anonymous();
 		const { isReconnectable } = claim;
-		this.#webSockets.complete(upgrade, (opened) => {
-			const parts = { ...this.#parts(claim, call), ...opened, isReconnectable };
-			this.#connections.add(new WebSocketConnection(parts));
-		});
+		const opened = this.#webSockets.complete(upgrade);
+		if (!opened) return;
+		const parts = { ...this.#parts(claim, call), ...opened, isReconnectable };
+		this.#connections.add(new WebSocketConnection(parts));
 	}
 
 	/** Stateful reconnect: another socket for a connection that lost its own, or will soon find out. */
 	#reopen(connection: CarrierConnection, upgrade: Upgrade, call: Pick<Call, "request" | "user">): void {
 		if (!(connection instanceof WebSocketConnection)) throw new Refusal(OTHER_TRANSPORT);
 		if (!connection.canReopen) throw new Refusal(CONFLICT);
-		this.#webSockets.complete(upgrade, (opened) => {
-			connection.renewUser(call.user);
-			connection.reopen(opened, call.request);
-		});
+		const opened = this.#webSockets.complete(upgrade);
+		if (!opened) return;
+		connection.renewUser(call.user);
+		connection.reopen(opened, call.request);
 	}
 }
 

@@ -1,3 +1,5 @@
+import { forgetFrame } from "../frames/frame-writer.js";
+
 /** Something that gathers output during a turn of the event loop. */
 export interface Flushable {
 	/** Writes what was gathered. Must not throw. */
@@ -10,6 +12,7 @@ function flushAll(): void {
 	const due = waiting;
 	waiting = [];
 	for (const flushable of due) flushable.flush();
+	forgetFrame();
 }
 
 /**

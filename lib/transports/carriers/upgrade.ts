@@ -1,49 +1,37 @@
+import { hash } from "node:crypto";
 import type { IncomingMessage } from "node:http";
+import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import { type ServerOptions, WebSocketServer } from "ws";
+import { type FrameLimits, FrameReader } from "../frames/frame-reader.js";
+import type { Answer } from "../request/answer.js";
+import { Refusal } from "../request/refusal.js";
 import type { OpenedWebSocket } from "./web-socket.js";
 
-const MAX_INT32 = 2_147_483_647;
 /** What .NET's client writes per fragment: it sends the 4 KB segments of its pipe one by one, and an empty one last. */
 const FRAGMENT_BYTES = 4_096;
-/** Fragments that any message may have; each holds the whole chunk of up to 64 KB that it was read in. */
+/** Fragments that any message may have. */
 const LEAST_FRAGMENTS = 16;
 /** No network cuts a frame into smaller pieces, but for a few. */
-const CHUNK_BYTES = 512;
-const LEAST_CHUNKS = 1_024;
-/** ws's own bounds, for frames without a limit. */
+const PIECE_BYTES = 512;
+const LEAST_PIECES = 1_024;
+/** Where frames have no limit. */
 const MOST_FRAGMENTS = 16_384;
-const MOST_CHUNKS = 262_144;
+const MOST_PIECES = 262_144;
 
-/** Settings of {@link WebSocketUpgrades}. */
-export interface UpgradeSettings {
-	readonly maxFrameBytes: number;
-	readonly closeTimeoutMs: number;
-}
+/** What a key is hashed with (RFC 6455 §1.3). */
+const HANDSHAKE_GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+/** 16 bytes in base64. */
+const KEY = /^[+/0-9A-Za-z]{21}[AQgw]==$/;
+const UPGRADE_OPTION = /(?:^|[,\s])upgrade(?:$|[,\s])/i;
 
-/** Completes WebSocket handshakes (RFC 6455 §4.2): no subprotocol, no extension. */
-export class WebSocketUpgrades {
-	readonly #server: WebSocketServer;
-
-	constructor({ maxFrameBytes, closeTimeoutMs }: UpgradeSettings) {
-		// ws's types do not know it: how long a client that has begun the closing handshake may leave its socket open.
-		const closing: object = { closeTimeout: closeTimeoutMs };
-		this.#server = new WebSocketServer({
-			noServer: true,
-			clientTracking: false,
-			perMessageDeflate: false,
-			...partBounds(maxFrameBytes),
-			...closing,
-			handleProtocols: () => false,
-		});
-	}
-
-	/** Answers 101 and calls `opened`, or answers why not. */
-	complete(upgrade: Upgrade, opened: (webSocket: OpenedWebSocket) => void): void {
-		const { req, socket, head } = upgrade;
-		this.#server.handleUpgrade(req, socket, head, (webSocket) => opened({ webSocket, socket }));
-	}
-}
+const NO_GET: Answer = { status: 405, headers: { Allow: "GET" }, body: "A WebSocket is opened by GET." };
+const NO_UPGRADE: Answer = { status: 400, body: "Missing or invalid Upgrade or Connection header" };
+const NO_KEY: Answer = { status: 400, body: "Missing or invalid Sec-WebSocket-Key header" };
+const NO_VERSION: Answer = {
+	status: 426,
+	headers: { Upgrade: "websocket", Connection: "Upgrade, close", "Sec-WebSocket-Version": "13" },
+	body: "Missing or invalid Sec-WebSocket-Version header",
+};
 
 /** What Node gives with the event `upgrade`. */
 export interface Upgrade {
@@ -52,14 +40,47 @@ export interface Upgrade {
 	readonly head: Buffer;
 }
 
+/** Completes WebSocket handshakes (RFC 6455 §4.2): no subprotocol, no extension. */
+export class WebSocketUpgrades {
+	readonly #reader: FrameReader;
+
+	constructor({ maxFrameBytes }: { readonly maxFrameBytes: number }) {
+		this.#reader = new FrameReader(limitsOf(maxFrameBytes));
+	}
+
+	/** @throws Refusal of a request that is no handshake: 405, 400, or 426 with the version that is spoken here */
+	check({ method, headers }: IncomingMessage): void {
+		if (method !== "GET") throw new Refusal(NO_GET);
+		if (!UPGRADE_OPTION.test(headers.connection ?? "")) throw new Refusal(NO_UPGRADE);
+		if (headers["sec-websocket-version"] !== "13") throw new Refusal(NO_VERSION);
+		if (!KEY.test(headers["sec-websocket-key"] ?? "")) throw new Refusal(NO_KEY);
+	}
+
+	/** Answers 101 to a request that was checked. `undefined`: its socket is not to be used any more. */
+	complete({ req, socket, head }: Upgrade): OpenedWebSocket | undefined {
+		if (!socket.readable || !socket.writable) {
+			socket.destroy();
+			return undefined;
+		}
+		if (socket instanceof Socket) {
+			socket.setTimeout(0);
+			socket.setNoDelay(true);
+		}
+		const accepted = hash("sha1", `${req.headers["sec-websocket-key"]}${HANDSHAKE_GUID}`, "base64");
+		socket.write(
+			`HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accepted}\r\n\r\n`,
+			"latin1",
+		);
+		if (head.length > 0) socket.unshift(head);
+		return { socket, reader: this.#reader };
+	}
+}
+
 /** How many parts a message of at most `maxFrameBytes` may come in. */
-function partBounds(
-	maxFrameBytes: number,
-): Pick<ServerOptions, "maxPayload" | "maxFragments" | "maxBufferedChunks"> {
+function limitsOf(maxFrameBytes: number): FrameLimits {
 	return {
-		// ws takes 32 bits, and 0 for no limit.
-		maxPayload: maxFrameBytes > MAX_INT32 ? 0 : maxFrameBytes,
+		maxFrameBytes,
 		maxFragments: Math.min(MOST_FRAGMENTS, LEAST_FRAGMENTS + Math.ceil(maxFrameBytes / FRAGMENT_BYTES)),
-		maxBufferedChunks: Math.min(MOST_CHUNKS, LEAST_CHUNKS + Math.ceil(maxFrameBytes / CHUNK_BYTES)),
+		maxPieces: Math.min(MOST_PIECES, LEAST_PIECES + Math.ceil(maxFrameBytes / PIECE_BYTES)),
 	};
 }

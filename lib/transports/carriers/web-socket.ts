@@ -1,14 +1,18 @@
 import type { Duplex } from "node:stream";
-import { type RawData, WebSocket } from "ws";
 import { TrunklineError } from "../../errors/index.js";
 import type { ConnectionRequest, PayloadFormat } from "../connection.js";
+import { CLOSE, FrameViolation, NORMAL_CLOSURE } from "../frames/frame.js";
+import type { FrameListener, FrameReader } from "../frames/frame-reader.js";
+import { closeFrame, controlFrame, writeFrame } from "../frames/frame-writer.js";
+import { Pongs } from "../frames/pongs.js";
+import type { Unfinished } from "../frames/unfinished.js";
 import { CarrierConnection, type CarrierParts } from "./carrier-connection.js";
 import { type Flushable, flushAtEndOfTurn } from "./turn.js";
 
-/** A WebSocket, and the socket under it: frames are written to that directly, header and payload at once. */
+/** A socket on which frames are spoken from now on, and who reads them. */
 export interface OpenedWebSocket {
-	readonly webSocket: WebSocket;
 	readonly socket: Duplex;
+	readonly reader: FrameReader;
 }
 
 /** What a {@link WebSocketConnection} is made of. */
@@ -18,90 +22,56 @@ export interface WebSocketConnectionParts extends CarrierParts, OpenedWebSocket 
 }
 
 const FORMATS: readonly PayloadFormat[] = ["Text", "Binary"];
-const FINAL_TEXT = 0x81;
-const FINAL_BINARY = 0x82;
-const NORMAL_CLOSURE = 1000;
-/** What ws reports where the peer went without a closing handshake. */
-const ABNORMAL_CLOSURE = 1006;
-/** Frames up to this size are copied into one buffer; above it the copy costs more than a second element in writev. */
-const JOIN_BYTES = 16 * 1024;
 /** What one turn may gather before it is written early, so that a burst does not double in memory. */
 const GATHER_BYTES = 64 * 1024;
-
-/** The header of an unmasked, final frame (RFC 6455 §5.2) in front of `spare` free bytes. */
-function frameHeader(format: PayloadFormat, length: number, spare: number): { frame: Buffer; size: number } {
-	const size = length < 126 ? 2 : length < 65_536 ? 4 : 10;
-	const frame = Buffer.allocUnsafe(size + spare);
-	frame[0] = format === "Text" ? FINAL_TEXT : FINAL_BINARY;
-	frame[1] = size === 2 ? length : size === 4 ? 126 : 127;
-	if (size === 4) frame.writeUInt16BE(length, 2);
-	if (size === 10) frame.writeBigUInt64BE(BigInt(length), 2);
-	return { frame, size };
-}
-
-/** Writes `chunks`, `length` bytes in all, as one WebSocket frame. */
-function writeFrame(socket: Duplex, format: PayloadFormat, { chunks, length }: Gathered): void {
-	const isJoined = length <= JOIN_BYTES;
-	const { frame, size } = frameHeader(format, length, isJoined ? length : 0);
-	if (isJoined) {
-		let at = size;
-		for (const chunk of chunks) at += chunk.copy(frame, at);
-		socket.write(frame);
-		return;
-	}
-	socket.cork();
-	socket.write(frame);
-	for (const chunk of chunks) socket.write(chunk);
-	socket.uncork();
-}
-
 /**
  * Frames after which the event loop gets its turn. Node reads from one socket as often as 32 times before it looks at
  * another, and two megabytes can be hundreds of thousands of frames.
  */
 const TURN_FRAMES = 512;
 
-/**
- * Pongs of one turn that are taken; ws takes as many pings. We send no pings, so that none are expected, and between the
- * fragments of a message they would keep alive what each fragment was read in: 64 KB for a byte.
- */
-const TURN_PONGS = 64;
+/** Where a socket knows its connection, so that the listeners are the same functions for all. */
+const OWNER: unique symbol = Symbol("the connection of a WebSocket");
 
-/** Bytes on their way out, in order. */
-interface Gathered {
-	readonly chunks: readonly Buffer[];
-	readonly length: number;
-}
+type OwnedSocket = Duplex & { [OWNER]?: WebSocketConnection | undefined };
 
 /**
- * A connection over one WebSocket: or, where stateful reconnect is enabled, over one after another.
+ * A connection over one WebSocket (RFC 6455): or, where stateful reconnect is enabled, over one after another.
  * up → (interrupted → up)* → closed.
  */
-export class WebSocketConnection extends CarrierConnection implements Flushable {
+export class WebSocketConnection extends CarrierConnection implements Flushable, FrameListener {
 	readonly transport = "WebSockets";
 	readonly formats: readonly PayloadFormat[] = FORMATS;
 	readonly hasInherentKeepAlive = false;
 	readonly isReconnectable: boolean;
-	#webSocket: WebSocket;
-	#socket: Duplex;
+	/** The reader's: what of a frame or message has come so far. */
+	unfinished: Unfinished | undefined;
+	#socket: OwnedSocket;
+	#reader: FrameReader;
+	/** Frames may be sent: neither side has begun to close. */
+	#isOpen = true;
+	/** What comes from the socket is looked at. */
+	#isReading = true;
+	/** The client has begun the closing handshake, or answered it. */
+	#isLeaving = false;
 	/** What waits for the end of the turn, and its one format. */
-	#chunks: Buffer[] = [];
+	#chunks: Buffer[] | undefined;
 	#format: PayloadFormat = "Text";
 	#gathered = 0;
 	#isFlushDue = false;
 	/** Frames that came since the reading was interrupted last. */
 	#frames = 0;
-	/** Pongs of the present turn. */
-	#pongs = 0;
+	#isTurning = false;
+	#pongs: Pongs | undefined;
 	#isReconnectEnabled = false;
 	#isInterrupted = false;
 
 	constructor(parts: WebSocketConnectionParts) {
 		super(parts);
 		this.isReconnectable = parts.isReconnectable;
-		this.#webSocket = parts.webSocket;
 		this.#socket = parts.socket;
-		this.#attach(parts);
+		this.#reader = parts.reader;
+		this.#attach();
 	}
 
 	get bufferedBytes(): number {
@@ -113,30 +83,36 @@ export class WebSocketConnection extends CarrierConnection implements Flushable 
 		return this.#isReconnectEnabled && !this.isEnded && !this.isClosed;
 	}
 
+	get isReading(): boolean {
+		return this.#isReading;
+	}
+
 	override enableReconnect(): void {
 		this.#isReconnectEnabled = this.isReconnectable;
 	}
 
 	/** Goes on over another socket. The present one is cut: it may be half-open, and the client has left it. */
-	reopen(opened: OpenedWebSocket, request: ConnectionRequest): void {
-		const former = this.#webSocket;
+	reopen({ socket, reader }: OpenedWebSocket, request: ConnectionRequest): void {
 		this.timer?.cancel();
 		this.timer = undefined;
-		this.#webSocket = opened.webSocket;
-		this.#socket = opened.socket;
 		this.requested = request;
 		this.drop();
 		this.forgetHeld();
-		former.terminate();
+		this.#detach();
 		if (!this.#isInterrupted) this.interrupted();
 		this.#isInterrupted = false;
-		this.#attach(opened);
-		if (this.isPaused) opened.webSocket.pause();
+		this.#socket = socket;
+		this.#reader = reader;
+		this.#isOpen = true;
+		this.#isReading = true;
+		this.#isLeaving = false;
+		this.#attach();
+		if (this.isPaused) socket.pause();
 		this.resumed();
 	}
 
 	send(bytes: Buffer, format: PayloadFormat): void {
-		if (this.isEnded || this.#webSocket.readyState !== WebSocket.OPEN || bytes.length === 0) return;
+		if (this.isEnded || !this.#isOpen || bytes.length === 0) return;
 		if (this.bufferedBytes > this.maxBufferedBytes) {
 			this.dropSlowClient();
 			return;
@@ -145,7 +121,8 @@ export class WebSocketConnection extends CarrierConnection implements Flushable 
 			this.#write();
 			this.#format = format;
 		}
-		this.#chunks.push(bytes);
+		if (this.#chunks) this.#chunks.push(bytes);
+		else this.#chunks = [bytes];
 		this.#gathered += bytes.length;
 		if (this.#gathered >= GATHER_BYTES) this.#write();
 		else this.#askForFlush();
@@ -165,38 +142,111 @@ export class WebSocketConnection extends CarrierConnection implements Flushable 
 			this.abort();
 			return;
 		}
+		this.#sendClose(closeFrame(NORMAL_CLOSURE));
 		// A paused socket would never show the client's half of the closing handshake.
-		this.#webSocket.resume();
-		this.#webSocket.close(NORMAL_CLOSURE);
+		this.#socket.resume();
 		this.cutLater();
 		this.reportIfGone();
 	}
 
 	protected override suspend(): void {
-		this.#webSocket.pause();
+		if (!this.#isLeaving) this.#socket.pause();
 	}
 
 	protected override proceed(): void {
-		this.#webSocket.resume();
+		if (!this.#isTurning) this.#socket.resume();
 	}
 
 	protected cut(): void {
-		this.#webSocket.terminate();
+		this.#isOpen = false;
+		this.#isReading = false;
+		this.#socket.destroy();
 		// There is no socket whose end would be heard.
 		if (this.#isInterrupted) queueMicrotask(() => this.reportClosed());
 	}
 
 	protected drop(): void {
-		this.#chunks = [];
+		this.#chunks = undefined;
 		this.#gathered = 0;
 	}
 
-	#attach({ webSocket, socket }: OpenedWebSocket): void {
-		webSocket.on("message", (data) => this.#message(webSocket, data));
-		webSocket.on("pong", () => this.#pong(webSocket));
-		webSocket.on("error", (error) => this.#failed(webSocket, error));
-		webSocket.on("close", (code) => this.#closed(webSocket, code));
-		socket.on("drain", () => this.drained());
+	/** Called by the socket. */
+	read(chunk: Buffer): void {
+		try {
+			this.#frames += this.#reader.read(this, chunk);
+		} catch (violation) {
+			this.#broken(violation);
+		}
+		this.#pongs?.flush();
+		if (this.#frames >= TURN_FRAMES && !this.#isTurning) this.#letOthersTurn();
+	}
+
+	/** Called by the reader. */
+	payload(bytes: Buffer): void {
+		this.received(bytes);
+	}
+
+	/** Called by the reader. */
+	ping(payload: Buffer): void {
+		if (!this.#isOpen) return;
+		this.#pongs ??= new Pongs(this.#socket);
+		this.#pongs.add(payload);
+		if (this.#pongs.isFlooded) this.cut();
+	}
+
+	/** Called by the reader. The answer has the client's code and reason. */
+	closing(payload: Buffer): void {
+		this.#isLeaving = true;
+		this.#isReading = false;
+		this.#write();
+		this.#sendClose(controlFrame(CLOSE, payload));
+		this.#socket.end();
+		this.#seeTheEnd();
+	}
+
+	/** Called by the socket: there is room again. */
+	hasRoom(): void {
+		this.drained();
+	}
+
+	/** Called by the socket: the client has ended its side, with or without a closing handshake. */
+	halfClosed(): void {
+		this.#isOpen = false;
+		this.#isReading = false;
+		this.#pongs?.stop();
+		this.#socket.end();
+		if (!this.timer && !this.isClosed) {
+			this.timer = this.settings.clock.schedule(this.settings.closeTimeoutMs, () => this.#socket.destroy());
+		}
+	}
+
+	/** Called by the socket: it is gone. */
+	lost(): void {
+		// What came before an error was not handed on while the socket was paused.
+		const rest: unknown = this.#socket.read();
+		if (Buffer.isBuffer(rest)) this.read(rest);
+		this.#isOpen = false;
+		this.#isReading = false;
+		this.unfinished = undefined;
+		if (!this.#isLeaving && this.canReopen) this.#interrupt();
+		else this.gone();
+	}
+
+	#attach(): void {
+		const socket = this.#socket;
+		socket[OWNER] = this;
+		socket.on("data", onData);
+		socket.on("end", onEnd);
+		socket.on("close", onClose);
+		socket.on("drain", onDrain);
+	}
+
+	/** Nothing of the present socket is heard any more. */
+	#detach(): void {
+		this.#socket[OWNER] = undefined;
+		this.#socket.destroy();
+		this.#pongs = undefined;
+		this.unfinished = undefined;
 	}
 
 	#askForFlush(): void {
@@ -207,56 +257,53 @@ export class WebSocketConnection extends CarrierConnection implements Flushable 
 
 	/** Writes what the turn gathered so far, as one frame. */
 	#write(): void {
-		if (this.#gathered === 0) return;
-		const gathered = { chunks: this.#chunks, length: this.#gathered };
-		this.#chunks = [];
-		this.#gathered = 0;
-		if (this.#webSocket.readyState !== WebSocket.OPEN) return;
-		writeFrame(this.#socket, this.#format, gathered);
+		if (!this.#chunks) return;
+		const outgoing = { chunks: this.#chunks, format: this.#format, length: this.#gathered };
+		this.drop();
+		if (!this.#isOpen) return;
+		writeFrame(this.#socket, outgoing);
 		this.drained();
 	}
 
-	#message(webSocket: WebSocket, data: RawData): void {
-		if (webSocket !== this.#webSocket) return;
-		this.#countFrame(webSocket);
-		this.received(
-			Buffer.isBuffer(data) ? data : Buffer.concat(Array.isArray(data) ? data : [Buffer.from(data)]),
-		);
+	/** The last frame of this side. */
+	#sendClose(frame: Buffer): void {
+		if (!this.#isOpen) return;
+		this.#pongs?.stop();
+		this.#isOpen = false;
+		this.#socket.write(frame);
 	}
 
-	/** What has been read of the socket is still handed on; more is read in another turn. */
-	#countFrame(webSocket: WebSocket): void {
-		if (++this.#frames !== TURN_FRAMES) return;
-		webSocket.pause();
+	/** What has been read of the socket is handed on all the same; more is read in another turn. */
+	#letOthersTurn(): void {
+		this.#isTurning = true;
+		this.#socket.pause();
 		setImmediate(() => {
+			this.#isTurning = false;
 			this.#frames = 0;
-			if (!this.isPaused || this.isEnded) webSocket.resume();
+			if (!this.isPaused || this.isEnded || !this.#isReading) this.#socket.resume();
 		});
 	}
 
-	#pong(webSocket: WebSocket): void {
-		if (this.#pongs === 0) {
-			setImmediate(() => {
-				this.#pongs = 0;
-			});
-		}
-		if (++this.#pongs > TURN_PONGS) webSocket.terminate();
-	}
-
-	/** The client broke RFC 6455 or a limit; ws has sent the close code and waits for the client's answer. */
-	#failed(webSocket: WebSocket, error: Error): void {
-		if (webSocket !== this.#webSocket) return;
+	/** The client broke RFC 6455 or a limit. */
+	#broken(violation: unknown): void {
+		if (!(violation instanceof FrameViolation)) throw violation;
 		this.fail(
-			new TrunklineError("ERR_TRANSPORT", `The WebSocket failed: ${error.message}.`, { cause: error }),
+			new TrunklineError("ERR_TRANSPORT", `The WebSocket failed: ${violation.message}.`, {
+				cause: violation,
+			}),
 		);
+		this.#isReading = false;
+		this.#isLeaving = true;
 		this.end();
-		this.cutLater();
+		this.#sendClose(closeFrame(violation.status));
+		this.#socket.end();
+		this.#seeTheEnd();
 	}
 
-	#closed(webSocket: WebSocket, code: number): void {
-		if (webSocket !== this.#webSocket) return;
-		if (code === ABNORMAL_CLOSURE && this.canReopen) this.#interrupt();
-		else this.gone();
+	/** The client's end is seen only by reading, whether or not the owner does. */
+	#seeTheEnd(): void {
+		this.#socket.resume();
+		this.cutLater();
 	}
 
 	/** The socket is lost; the client may come back within `disconnectTimeoutMs`. */
@@ -268,4 +315,20 @@ export class WebSocketConnection extends CarrierConnection implements Flushable 
 		this.timer = this.settings.clock.schedule(this.settings.disconnectTimeoutMs, () => this.gone());
 		this.interrupted();
 	}
+}
+
+function onData(this: OwnedSocket, chunk: Buffer): void {
+	this[OWNER]?.read(chunk);
+}
+
+function onEnd(this: OwnedSocket): void {
+	this[OWNER]?.halfClosed();
+}
+
+function onClose(this: OwnedSocket): void {
+	this[OWNER]?.lost();
+}
+
+function onDrain(this: OwnedSocket): void {
+	this[OWNER]?.hasRoom();
 }

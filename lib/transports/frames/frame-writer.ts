@@ -1,0 +1,76 @@
+import type { Duplex } from "node:stream";
+import type { PayloadFormat } from "../connection.js";
+import { BINARY, CLOSE, FINAL, type PONG, TEXT } from "./frame.js";
+
+/** Frames up to this size are copied into one buffer; above it the copy costs more than a second element in writev. */
+const JOIN_BYTES = 16 * 1024;
+
+/** Bytes on their way out, in order, all of one format. */
+export interface Outgoing {
+	readonly chunks: readonly Buffer[];
+	readonly format: PayloadFormat;
+	readonly length: number;
+}
+
+/** The last frame that was made, and what of: in a turn, many clients are sent the same. */
+let made: { readonly frame: Buffer; readonly outgoing: Outgoing } | undefined;
+
+/** Writes one WebSocket frame (RFC 6455 §5.2). Its chunks must not change afterwards. */
+export function writeFrame(socket: Duplex, outgoing: Outgoing): void {
+	if (outgoing.length <= JOIN_BYTES) {
+		socket.write(joinedFrame(outgoing));
+		return;
+	}
+	socket.cork();
+	socket.write(frameHeader(outgoing, 0).frame);
+	for (const chunk of outgoing.chunks) socket.write(chunk);
+	socket.uncork();
+}
+
+/** Lets go of the frame that others could have been sent as well: the turn is over. */
+export function forgetFrame(): void {
+	made = undefined;
+}
+
+/** A control frame: `payload` is of 125 bytes at most. */
+export function controlFrame(opcode: typeof CLOSE | typeof PONG, payload: Buffer): Buffer {
+	const frame = Buffer.allocUnsafe(2 + payload.length);
+	frame[0] = FINAL | opcode;
+	frame[1] = payload.length;
+	payload.copy(frame, 2);
+	return frame;
+}
+
+/** A Close frame without a reason. */
+export function closeFrame(status: number): Buffer {
+	return controlFrame(CLOSE, Buffer.of(status >> 8, status & 0xff));
+}
+
+function joinedFrame(outgoing: Outgoing): Buffer {
+	if (made && isSame(made.outgoing, outgoing)) return made.frame;
+	const { frame, size } = frameHeader(outgoing, outgoing.length);
+	let at = size;
+	for (const chunk of outgoing.chunks) at += chunk.copy(frame, at);
+	made = { frame, outgoing };
+	return frame;
+}
+
+function isSame(one: Outgoing, other: Outgoing): boolean {
+	return (
+		one.length === other.length &&
+		one.format === other.format &&
+		one.chunks.length === other.chunks.length &&
+		one.chunks.every((chunk, at) => chunk === other.chunks[at])
+	);
+}
+
+/** The header of an unmasked, final frame in front of `spare` free bytes. */
+function frameHeader({ format, length }: Outgoing, spare: number): { frame: Buffer; size: number } {
+	const size = length < 126 ? 2 : length < 65_536 ? 4 : 10;
+	const frame = Buffer.allocUnsafe(size + spare);
+	frame[0] = FINAL | (format === "Text" ? TEXT : BINARY);
+	frame[1] = size === 2 ? length : size === 4 ? 126 : 127;
+	if (size === 4) frame.writeUInt16BE(length, 2);
+	if (size === 10) frame.writeBigUInt64BE(BigInt(length), 2);
+	return { frame, size };
+}
