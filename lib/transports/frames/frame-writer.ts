@@ -12,7 +12,9 @@ export interface Outgoing {
 	readonly length: number;
 }
 
-/** The last frame that was made, and what of: in a turn, many clients are sent the same. */
+/** What the last frame begins with: in a turn, many clients are sent the same. */
+let begun: Buffer | undefined;
+/** A frame that was made a second time, and what of. */
 let made: { readonly frame: Buffer; readonly outgoing: Outgoing } | undefined;
 
 /** Writes one WebSocket frame (RFC 6455 §5.2). Its chunks must not change afterwards. */
@@ -29,6 +31,7 @@ export function writeFrame(socket: Duplex, outgoing: Outgoing): void {
 
 /** Lets go of the frame that others could have been sent as well: the turn is over. */
 export function forgetFrame(): void {
+	begun = undefined;
 	made = undefined;
 }
 
@@ -47,11 +50,21 @@ export function closeFrame(status: number): Buffer {
 }
 
 function joinedFrame(outgoing: Outgoing): Buffer {
+	const [first] = outgoing.chunks;
+	// What one client alone is sent, and that is most, is not worth the remembering.
+	if (begun !== first) {
+		begun = first;
+		return makeFrame(outgoing);
+	}
 	if (made && isSame(made.outgoing, outgoing)) return made.frame;
+	made = { frame: makeFrame(outgoing), outgoing };
+	return made.frame;
+}
+
+function makeFrame(outgoing: Outgoing): Buffer {
 	const { frame, size } = frameHeader(outgoing, outgoing.length);
 	let at = size;
 	for (const chunk of outgoing.chunks) at += chunk.copy(frame, at);
-	made = { frame, outgoing };
 	return frame;
 }
 
