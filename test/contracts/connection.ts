@@ -30,6 +30,8 @@ export interface ConnectionFixture {
 	open(own: (connection: Connection) => ConnectionListener): Promise<ContractClient>;
 	/** Connections that the server counts as open. */
 	readonly connections: number;
+	/** @defaultValue http */
+	readonly protocol?: "http" | "https";
 	close(): Promise<void>;
 }
 
@@ -348,7 +350,7 @@ export function connectionContract(name: string, openFixture: () => Promise<Conn
 			const { request } = first.connection;
 			assert.equal(request.ip, "127.0.0.1");
 			assert.equal(request.remoteAddress, "127.0.0.1");
-			assert.equal(request.protocol, "http");
+			assert.equal(request.protocol, fixture.protocol ?? "http");
 			assert.match(request.host, /^127\.0\.0\.1:\d+$/);
 			assert.deepEqual(request.ips, []);
 		});

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { createServer, type IncomingMessage, request, type Server } from "node:http";
+import { createServer, type IncomingMessage, type RequestListener, request, type Server } from "node:http";
 import { type AddressInfo, connect, type Socket } from "node:net";
 import { WebSocket } from "ws";
 import { deferred } from "../../lib/base/index.js";
@@ -16,7 +16,13 @@ export interface Served {
 	close(): Promise<void>;
 }
 
-export async function serve(options: Partial<EndpointOptions> = {}): Promise<Served> {
+/** Makes the server that the endpoint is on: one with TLS, for instance. */
+export type MakeServer = (listener: RequestListener) => Server;
+
+export async function serve(
+	options: Partial<EndpointOptions> = {},
+	makeServer: MakeServer = createServer,
+): Promise<Served> {
 	const owners: Owner[] = [];
 	const connections = new Set<Connection>();
 	const onConnection =
@@ -35,7 +41,7 @@ export async function serve(options: Partial<EndpointOptions> = {}): Promise<Ser
 			onConnection(connection);
 		},
 	});
-	const server = createServer((req, res) => {
+	const server = makeServer((req, res) => {
 		if (endpoint.matches(req.url)) endpoint.handleRequest(req, res);
 		else res.writeHead(418).end();
 	});

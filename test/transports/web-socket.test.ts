@@ -8,6 +8,8 @@ import type { Owner } from "../contracts/connection.js";
 import { openWebSocket, rawSocket, type Served, serve, upgradeRequest, WebSocketClient } from "./serve.js";
 
 const NO_MASK = Buffer.alloc(4);
+/** A payload that is not handed on together with those before it. */
+const LARGE = Buffer.alloc(1_025, "b");
 
 /** A client's frame, masked with zeros. */
 function frame(firstByte: number, payload: Buffer | string): Buffer {
@@ -149,7 +151,7 @@ describe("transports/web-socket", () => {
 		const { socket, owner } = await openRaw(served);
 		owner.onData = () => owner.connection.pause();
 		const opened = served.endpoint.connections;
-		socket.end(Buffer.concat([frame(0x82, "a"), frame(0x82, "b"), frame(0x88, Buffer.from([0x03, 0xe8]))]));
+		socket.end(Buffer.concat([frame(0x82, "a"), frame(0x82, LARGE), frame(0x88, Buffer.from([0x03, 0xe8]))]));
 		socket.resume();
 		while (clock.pending === 0) await nextTurn();
 		assert.deepEqual([opened, owner.errors.length], [1, 0]);
@@ -166,7 +168,9 @@ describe("transports/web-socket", () => {
 		for (const how of ["close", "abort"] as const) {
 			const { socket, owner } = await openRaw(served);
 			owner.onData = () => owner.connection.pause();
-			socket.end(Buffer.concat([frame(0x82, "a"), frame(0x82, "b"), frame(0x88, Buffer.from([0x03, 0xe8]))]));
+			socket.end(
+				Buffer.concat([frame(0x82, "a"), frame(0x82, LARGE), frame(0x88, Buffer.from([0x03, 0xe8]))]),
+			);
 			socket.resume();
 			while (clock.pending === 0) await nextTurn();
 			owner.connection[how]();

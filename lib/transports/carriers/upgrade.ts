@@ -52,8 +52,8 @@ export class WebSocketUpgrades {
 	check({ method, headers }: IncomingMessage): void {
 		if (method !== "GET") throw new Refusal(NO_GET);
 		if (!UPGRADE_OPTION.test(headers.connection ?? "")) throw new Refusal(NO_UPGRADE);
-		if (headers["sec-websocket-version"] !== "13") throw new Refusal(NO_VERSION);
 		if (!KEY.test(headers["sec-websocket-key"] ?? "")) throw new Refusal(NO_KEY);
+		if (headers["sec-websocket-version"] !== "13") throw new Refusal(NO_VERSION);
 	}
 
 	/** Answers 101 to a request that was checked. `undefined`: its socket is not to be used any more. */
