@@ -193,6 +193,22 @@ describe("transports/frames/frame-reader", () => {
 		assert((held?.bytes.buffer.byteLength ?? 0) <= 2 * chunk.length);
 	});
 
+	it("holds of fragments and what stands between them only what the fragments carry", () => {
+		const reader = new FrameReader(NO_LIMITS);
+		const recorder = new Recorder();
+		const fragment = (opcode: number): Buffer =>
+			frameOf({ opcode, payload: Buffer.from("x"), isFinal: false });
+		const pong = frameOf({ opcode: PONG, payload: Buffer.alloc(125) });
+		reader.read(recorder, fragment(TEXT));
+		for (let at = 1; at < 100; at++) {
+			reader.read(recorder, Buffer.concat([...Array<Buffer>(400).fill(pong), fragment(CONTINUATION)]));
+		}
+		const { frame, message: held } = recorder.unfinished ?? {};
+		assert.equal(frame, undefined);
+		assert.equal(held?.gathered.length, 100);
+		assert.equal(held?.gathered.bytes.buffer.byteLength, 256);
+	});
+
 	it("asks its listener before each frame whether it still reads", () => {
 		const recorder = new Recorder();
 		recorder.payload = () => {
