@@ -325,26 +325,13 @@ describe("transports/web-socket", () => {
 			socket.write(Buffer.alloc(count * part.length, part));
 			socket.write(frame(0x81, "end"));
 			let turns = 0;
-			while (!owner.chunks.at(-1)?.equals(Buffer.from("end"))) {
+			// Small messages of one chunk come as one.
+			while (!owner.chunks.at(-1)?.subarray(-3).equals(Buffer.from("end"))) {
 				turns++;
 				await nextTurn();
 			}
 			assert(turns > 8, `${turns} turns`);
 			socket.destroy();
 		}
-	});
-
-	it("takes pongs, but not in masses: between fragments they would hold memory", async () => {
-		await start();
-		const { socket, owner } = await openRaw(served);
-		for (let at = 0; at < 10; at++) {
-			socket.write(Buffer.concat([...Array<Buffer>(40).fill(frame(0x8a, "p")), frame(0x81, "x")]));
-			await owner.has(at + 1);
-			await nextTurn();
-		}
-		assert.equal(owner.errors.length, 0);
-		socket.write(Buffer.concat([frame(0x01, "y"), ...Array<Buffer>(400).fill(frame(0x8a, "p".repeat(125)))]));
-		assert.equal(await owner.closedWith, undefined);
-		socket.destroy();
 	});
 });
