@@ -308,7 +308,8 @@ describe("hub/observing/observer", () => {
 
 	it("hears of the results that clients are asked for", async () => {
 		const observer = keeping();
-		server = await live({ clientResultTimeoutMs: 5 });
+		const clock = new ManualClock();
+		server = await live({ clock, clientResultTimeoutMs: 5 });
 		server.hub.observe(observer);
 		const connection = await server.client();
 		connection.on("good", () => 5);
@@ -318,10 +319,9 @@ describe("hub/observing/observer", () => {
 		connection.on("late", () => new Promise(() => {}));
 		const { clients } = server.hub;
 		for (const name of ["good", "bad", "late"]) {
-			await clients
-				.client(connection.connectionId ?? "")
-				.invoke(name)
-				.catch(() => {});
+			const asked = clients.client(connection.connectionId ?? "").invoke(name);
+			if (name === "late") clock.advance(5);
+			await asked.catch(() => {});
 		}
 		assert.deepEqual(
 			observer.of("clientResultAsked"),
