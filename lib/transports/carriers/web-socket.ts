@@ -198,6 +198,11 @@ export class WebSocketConnection extends CarrierConnection implements Flushable,
 	closing(payload: Buffer): void {
 		this.#isLeaving = true;
 		this.#isReading = false;
+		// What its last messages are answered with, in this turn or through promises, goes before.
+		setImmediate(() => this.#answerClose(payload));
+	}
+
+	#answerClose(payload: Buffer): void {
 		this.#write();
 		this.#sendClose(controlFrame(CLOSE, payload));
 		this.#socket.end();
