@@ -11,6 +11,9 @@ const TICK_MS = 5;
 /** Segments that fit the window may be on a link twice at most: once copied, once because another link is gone. */
 const TIMES_ON_A_LINK = 2;
 
+/** What a link may carry uncounted in any case: a tiny window is filled again and again while links come and go. */
+const LEAST_UNCOUNTED = 1_024;
+
 /** What {@link Copying} works with. */
 export interface CopyingSetup {
 	readonly clock: Clock;
@@ -50,7 +53,8 @@ export class Copying {
 
 	constructor(setup: CopyingSetup) {
 		this.#setup = setup;
-		this.#maxUncounted = TIMES_ON_A_LINK * (setup.options.windowBytes / SEGMENT_OVERHEAD_BYTES + 2);
+		const segments = setup.options.windowBytes / SEGMENT_OVERHEAD_BYTES;
+		this.#maxUncounted = Math.max(LEAST_UNCOUNTED, TIMES_ON_A_LINK * (segments + 2));
 	}
 
 	/** Something is under way. */

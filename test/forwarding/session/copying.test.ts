@@ -259,7 +259,7 @@ describe("forwarding/session/copying", () => {
 	it("closes a link on which more goes uncounted than fits the window, though it is handed on", () => {
 		const rig = new Rig({ windowBytes: 640 });
 		const [a] = rig.join(1) as [TestLink];
-		for (let seq = 1; seq <= 30; seq++) {
+		for (let seq = 1; seq <= 1_100; seq++) {
 			rig.say("");
 			rig.acknowledge([[a, 0]], seq);
 		}
