@@ -12,16 +12,13 @@ import {
 } from "../transports/index.js";
 import type { Acceptor } from "./acceptor.js";
 import { authenticateForwarded } from "./auth/forwarded-authentication.js";
-import {
-	ClientConnection,
-	type ClientHost,
-	type ClientIdentity,
-	type DisconnectReason,
-} from "./clients/client-connection.js";
+import { ClientConnection, type ClientIdentity, type DisconnectReason } from "./clients/client-connection.js";
+import type { ClientHost } from "./clients/client-host.js";
 import { type ClientMethods, Groups, HubClients } from "./clients/client-proxy.js";
 import type { ClientWire } from "./clients/client-wire.js";
 import type { Lifetime } from "./clients/lifetime.js";
 import { MemoryLifetime } from "./clients/memory-lifetime.js";
+import { StateSources } from "./clients/state-sources.js";
 import { Counters } from "./counters.js";
 import { Dispatcher } from "./dispatch/dispatcher.js";
 import { closeText } from "./dispatch/failure-text.js";
@@ -75,6 +72,8 @@ export class Hub<Client extends object = ClientMethods, Methods = unknown> {
 	readonly groups: Groups;
 	readonly counters: Counters = new Counters();
 	readonly lifetime: Lifetime;
+	/** Those who can send the whole of a state to clients that were too slow for its changes. */
+	readonly stateSources: StateSources = new StateSources();
 	readonly #dispatcher: Dispatcher;
 	readonly #extensions: HubExtension[] = [];
 	readonly #endpoints: MountedEndpoint[] = [];
@@ -320,6 +319,7 @@ export class Hub<Client extends object = ClientMethods, Methods = unknown> {
 			maximumParallelInvocations: this.options.maximumParallelInvocations,
 			maxPendingClientResults: this.options.maxPendingClientResults,
 			streamLimits: this.options,
+			stateSources: this.stateSources,
 			dispatch: (client, message) => this.#dispatcher.dispatch(client, message),
 			stream: (client, message) => this.#dispatcher.stream(client, message),
 			completed: (client, message) => this.#results.completed(client, message),

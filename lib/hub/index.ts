@@ -42,6 +42,7 @@ export type { Carrier, ClientWire, RetainedCall } from "./clients/client-wire.js
 export type { Lifetime } from "./clients/lifetime.js";
 export {
 	type Delivery,
+	decodeRecord,
 	type EncodedMessage,
 	type Encoding,
 	PreparedMessage,
@@ -49,6 +50,7 @@ export {
 	type WrittenMessage,
 } from "./clients/prepared-message.js";
 export type { Selection } from "./clients/selection.js";
+export type { StateSource, StateSources } from "./clients/state-sources.js";
 export { Counters } from "./counters.js";
 export { type CreateHubOptions, createHub } from "./create-hub.js";
 export { DisconnectedContext, type HubFilter } from "./dispatch/filters.js";

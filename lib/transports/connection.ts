@@ -85,8 +85,10 @@ export interface Connection {
 	readonly bufferedBytes: number;
 	/** Bytes that may wait in {@link bufferedBytes} before the connection is aborted; whoever owns it may change it. */
 	maxBufferedBytes: number;
-	/** So much waits (64 KiB) that a sender who can wait should, for `drained`. Nothing is dropped because of it. */
+	/** So much waits (64 KiB, or a quarter of `maxBufferedBytes`) that a sender who can wait should, for `drained`. Nothing is dropped because of it. */
 	readonly isFull: boolean;
+	/** So much waits (a quarter of `maxBufferedBytes`) that what can be left out should be, until it is not full any more. */
+	readonly isSlow: boolean;
 	/** The client negotiated stateful reconnect, and this connection can outlive its socket. */
 	readonly isReconnectable: boolean;
 	listen(listener: ConnectionListener): void;

@@ -1,8 +1,9 @@
 import type { Log } from "../../lib/base/index.js";
-import type { ClientHost, ClientIdentity } from "../../lib/hub/clients/client-connection.js";
-import { ClientConnection } from "../../lib/hub/clients/client-connection.js";
+import { ClientConnection, type ClientIdentity } from "../../lib/hub/clients/client-connection.js";
+import type { ClientHost } from "../../lib/hub/clients/client-host.js";
 import type { Carrier, ClientWire } from "../../lib/hub/clients/client-wire.js";
 import type { PreparedMessage } from "../../lib/hub/clients/prepared-message.js";
+import { StateSources } from "../../lib/hub/clients/state-sources.js";
 import type { CloseMessage, HubMessage, InvocationMessage } from "../../lib/protocols/index.js";
 import { Arguments, MessageType } from "../../lib/protocols/index.js";
 import type { Connection, ConnectionListener, ConnectionRequest, User } from "../../lib/transports/index.js";
@@ -62,6 +63,7 @@ export class FakeHost implements ClientHost {
 	readonly refusals: unknown[] = [];
 	readonly streamed: HubMessage[] = [];
 	readonly completions: HubMessage[] = [];
+	readonly stateSources = new StateSources();
 	dispatch: ClientHost["dispatch"] = async () => true;
 	ending: ClientHost["ending"] = () => {};
 
@@ -112,6 +114,7 @@ export class FakeConnection implements Connection {
 	readonly bufferedBytes = 0;
 	maxBufferedBytes = 1_000_000;
 	isFull = false;
+	isSlow = false;
 	isReconnectable = false;
 	isReconnectEnabled = false;
 	isPaused = false;

@@ -1,4 +1,4 @@
-import type { CloseMessage } from "../../protocols/index.js";
+import type { CloseMessage, HubProtocol } from "../../protocols/index.js";
 import type { ClientWire } from "../clients/client-wire.js";
 import type { PreparedMessage } from "../clients/prepared-message.js";
 import type { MessageChannel } from "./message-channel.js";
@@ -10,6 +10,14 @@ export class ChannelWire implements ClientWire {
 
 	constructor(channel: MessageChannel) {
 		this.#channel = channel;
+	}
+
+	get protocol(): HubProtocol | undefined {
+		return this.#channel?.protocol;
+	}
+
+	get isSlow(): boolean {
+		return this.#channel?.isSlow === true;
 	}
 
 	send(message: PreparedMessage): void {

@@ -128,6 +128,11 @@ export class MessageChannel implements Beating, ConnectionListener {
 		return this.#room.promise;
 	}
 
+	/** So much waits that state should be left out, until {@link writable} says that there is room. */
+	get isSlow(): boolean {
+		return this.#state === "open" && (this.connection.isSlow || this.#reconnect?.isSlow === true);
+	}
+
 	/** Sends the Close message and ends the connection in order. */
 	close(message: CloseMessage): void {
 		if (this.#state === "detached") return;

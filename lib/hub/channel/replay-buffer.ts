@@ -38,6 +38,11 @@ export class ReplayBuffer {
 		return this.#kept.size >= this.#limits.softBytes;
 	}
 
+	/** Bytes that are kept. */
+	get keptBytes(): number {
+		return this.#keptBytes;
+	}
+
 	/** Whether all that is unacknowledged is kept: only then can another socket go on. */
 	get isWhole(): boolean {
 		return this.#kept.length === this.#sentId - this.#ackedId;

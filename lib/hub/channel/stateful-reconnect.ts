@@ -46,6 +46,11 @@ export class StatefulReconnect {
 		return this.#isInterrupted || this.#buffer.isFull;
 	}
 
+	/** So much is kept for a client without a socket that state should be left out. */
+	get isSlow(): boolean {
+		return this.#isInterrupted && this.#buffer.keptBytes >= this.#parts.connection.maxBufferedBytes / 4;
+	}
+
 	/** A numbered message is on its way: without a socket it is only here, and what does not fit is lost. */
 	sent(bytes: Buffer): void {
 		this.#buffer.sent(bytes);

@@ -5,13 +5,14 @@ import {
 	type HubMessage,
 	type InvocationMessage,
 	MessageType,
-	type StreamInvocationMessage,
 } from "../../protocols/index.js";
 import type { ConnectionRequest, TransportName, User } from "../../transports/index.js";
-import { ClientStreams, type StreamLimits } from "../streams/client-streams.js";
+import { ClientStreams } from "../streams/client-streams.js";
+import type { ClientHost } from "./client-host.js";
 import { invocationOf } from "./client-proxy.js";
 import type { ClientWire, RetainedCall } from "./client-wire.js";
 import { PreparedMessage } from "./prepared-message.js";
+import { StateBacklog } from "./state-backlog.js";
 
 /** Why a client is gone: it (or we) ended in order, it was lost, or another server has it now. */
 export interface DisconnectReason {
@@ -35,33 +36,6 @@ export interface ClientIdentity {
 	 * among all that may call it. @defaultValue ""
 	 */
 	readonly idPrefix?: string | undefined;
-}
-
-/** What a client connection needs of its hub. */
-export interface ClientHost {
-	readonly maximumParallelInvocations: number;
-	/** Calls of one client that may run without a slot, since they have asked a client for something. */
-	readonly maxPendingClientResults: number;
-	readonly streamLimits: StreamLimits;
-	/**
-	 * Runs an invocation to its end and answers it: at once, or as the promise says, which never rejects. True where it
-	 * still has the slot that it was started in.
-	 */
-	dispatch(client: ClientConnection, message: InvocationMessage): Promise<boolean> | boolean;
-	/** Runs a call that sends or wants streams to its end, beside all others. */
-	stream(client: ClientConnection, message: InvocationMessage | StreamInvocationMessage): void;
-	/** Takes the answer to a call of ours. @throws TrunklineError ERR_PROTOCOL where this client was not asked. */
-	completed(client: ClientConnection, message: CompletionMessage): void;
-	/** The client is ending: nothing it was asked for will come. */
-	ending(client: ClientConnection): void;
-	/** Runs the connected listeners; rejects when the client is refused. */
-	connected(client: ClientConnection): Promise<void>;
-	/** Waits for listeners to settle, though not for ever. Never rejects. */
-	settled(listeners: Promise<unknown>): Promise<unknown>;
-	/** Runs the disconnected listeners and forgets the client. Never rejects. */
-	disconnected(client: ClientConnection, reason: DisconnectReason): Promise<void>;
-	/** Forgets a client whose connected listeners refused it, and says what it may be told; `isLate` once it was disconnected. */
-	refused(client: ClientConnection, cause: unknown, isLate: boolean): CloseMessage;
 }
 
 /** Somebody behind us who asks a client. */
@@ -108,6 +82,7 @@ export class ClientConnection {
 	#streams: ClientStreams | undefined;
 	/** Those who asked this client through us. */
 	#askers: readonly Asker[] | undefined;
+	#backlog: StateBacklog | undefined;
 	/** Resolved when messages that came early may go on: the client is open, or gone. */
 	#opened: Deferred<void> | undefined = deferred();
 	/** Resolved when the connected listeners have settled. */
@@ -243,9 +218,26 @@ export class ClientConnection {
 		this.sendPrepared(new PreparedMessage(invocationOf(target, args)));
 	}
 
-	/** Sends a message that may go to others as well. */
+	/** Sends a message that may go to others as well. State is left out, for now, where the client reads too slowly. */
 	sendPrepared(message: PreparedMessage): void {
-		if (this.#state !== "ended") this.wire.send(message);
+		if (this.#state !== "ended" && !this.keepsBack(message)) this.wire.send(message);
+	}
+
+	/**
+	 * Whether a message is state that this client must not be sent now: it reads too slowly, or has to have the whole
+	 * first. It gets the state in time then, whoever asks.
+	 */
+	keepsBack(message: PreparedMessage): boolean {
+		if (message.delivery.kind === "event" || !(this.#backlog || this.wire.isSlow)) return false;
+		this.#backlog ??= new StateBacklog(this, this.#host.stateSources);
+		const isTaken = this.#backlog.takes(message);
+		if (this.#backlog.isEmpty) this.#backlog = undefined;
+		return isTaken;
+	}
+
+	/** Whether some state is left out. */
+	get isBehind(): boolean {
+		return this.#backlog !== undefined;
 	}
 
 	/**

@@ -1,4 +1,4 @@
-import type { Arguments, CloseMessage } from "../../protocols/index.js";
+import type { Arguments, CloseMessage, HubProtocol } from "../../protocols/index.js";
 import type { ClientConnection } from "./client-connection.js";
 import type { PreparedMessage } from "./prepared-message.js";
 import type { Selection } from "./selection.js";
@@ -13,6 +13,12 @@ export interface RetainedCall {
 export interface ClientWire {
 	/** What carries this client together with others; absent for a client with a socket of its own. */
 	readonly carrier?: Carrier | undefined;
+	/** What its messages are written in, where that is known. */
+	readonly protocol?: HubProtocol | undefined;
+	/**
+	 * So much waits that state is left out until {@link writable} says that there is room. Absent: it never does.
+	 */
+	readonly isSlow?: boolean | undefined;
 	/** Queues a message. Order is kept. A closed wire drops it. */
 	send(message: PreparedMessage): void;
 	/**

@@ -1,10 +1,16 @@
 import type { HubMessage, HubProtocol, MessageType } from "../../protocols/index.js";
 
 /**
- * How a message may be treated on its way. `state` is the newest value of something named by `key`: a newer one with
- * the same key may take its place. An `event` is delivered itself, or its client is closed.
+ * How a message may be treated on its way. An `event` is delivered itself, or its client is closed. The others are about
+ * something named by `key`, and may be left out for a client that reads too slowly:
+ *
+ * - `state` is its newest value; a newer one with the same key may take its place.
+ * - `change` says what has changed of it. Where one is left out, so are those behind it, until the `whole` comes.
+ * - `whole` is all of it, whatever the client has; those that are left out are asked for again (`StateSources`).
  */
-export type Delivery = { readonly kind: "event" } | { readonly kind: "state"; readonly key: string };
+export type Delivery =
+	| { readonly kind: "event" }
+	| { readonly kind: "state" | "change" | "whole"; readonly key: string };
 
 const EVENT: Delivery = { kind: "event" };
 
@@ -82,6 +88,15 @@ export class PreparedMessage {
 		throw encoded.thrown;
 	}
 
+	/** This message where it may be kept for long: bytes that somebody else has written can be part of a large buffer. */
+	kept(protocol: HubProtocol): PreparedMessage {
+		if (!("decode" in this.#source)) return this;
+		const bytes = Buffer.from(this.bytesFor(protocol));
+		const { type } = this;
+		const decode = (): HubMessage => decodeRecord(protocol, bytes);
+		return PreparedMessage.written({ type, protocolName: protocol.name, bytes, decode }, this.delivery);
+	}
+
 	#encodedFor(protocol: HubProtocol): Encoded {
 		this.#first ??= this.#encode(protocol);
 		if (this.#first.protocolName === protocol.name) return this.#first;
@@ -108,6 +123,16 @@ interface Encoded {
 	readonly protocolName: string;
 	readonly bytes: Buffer | undefined;
 	readonly thrown: unknown;
+}
+
+/** The one message in bytes with framing. @throws TypeError where there is none */
+export function decodeRecord(protocol: HubProtocol, bytes: Buffer): HubMessage {
+	const splitter = protocol.createSplitter(Number.POSITIVE_INFINITY);
+	splitter.push(bytes);
+	const record = splitter.next();
+	const message = record && protocol.parse(record);
+	if (message) return message;
+	throw new TypeError("A record that was written elsewhere holds no message.");
 }
 
 function found({ protocolName, bytes }: Encoding): Encoded {

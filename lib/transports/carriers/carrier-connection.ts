@@ -100,9 +100,13 @@ export abstract class CarrierConnection implements Connection {
 	}
 
 	get isFull(): boolean {
-		const isFull = this.bufferedBytes >= FULL_BYTES;
+		const isFull = this.bufferedBytes >= Math.min(FULL_BYTES, this.maxBufferedBytes / 4);
 		this.#wasFull ||= isFull;
 		return isFull;
+	}
+
+	get isSlow(): boolean {
+		return this.bufferedBytes >= this.maxBufferedBytes / 4;
 	}
 
 	/** The owner has ended it. */
