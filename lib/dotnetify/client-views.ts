@@ -4,7 +4,7 @@ import { excerpt, isWithin, parseVmId, type VmIdSegment } from "../protocols/ind
 import { ClientFacts, type Fields, NOTHING } from "./client.js";
 import { Instance, type ViewModelHost } from "./instance.js";
 import { RetainedRequests, readRequest, withoutHeaders } from "./request-data.js";
-import type { SharedView, ViewModelRegistry } from "./shared-views.js";
+import type { HeldView, Place, SharedView, ViewModelRegistry } from "./shared-views.js";
 import { jsonText } from "./state/data.js";
 import {
 	construct,
@@ -28,15 +28,6 @@ import {
 
 /** View models of one client that are looked at for changes in a turn of the event loop before the rest waits for its end. */
 const LOOKS_PER_TURN = 100;
-
-/** A view model that a client holds. */
-interface HeldView {
-	readonly instance: Instance;
-	/** Present where it is shared with other clients. */
-	readonly shared: SharedView | undefined;
-	/** False for a master that was made only because something inside it was requested. */
-	isRequested: boolean;
-}
 
 /**
  * The view models of one client, and its messages one after another. It is the owner of those that it does not share:
@@ -113,6 +104,18 @@ export class ClientViews implements ViewModelOwner {
 		});
 	}
 
+	/** Sends the full state again, where the client has this view model: it has missed changes. Never rejects. */
+	async resync(vmId: string): Promise<void> {
+		if (!this.#views.has(vmId)) return;
+		await this.#inTurn(vmId, async (id) => {
+			const held = this.#views.get(id);
+			if (!held?.isRequested) return;
+			await this.#authorize(held.instance.viewModel.constructor as ViewModelClass);
+			const view = this.#views.get(id);
+			if (view?.isRequested && !this.#isClosed) this.#sendWhole(id, view);
+		});
+	}
+
 	/** The client is gone: disposes everything at once, whatever is still running. */
 	close(): void {
 		this.#isClosed = true;
@@ -171,10 +174,13 @@ export class ClientViews implements ViewModelOwner {
 		if (existing) await this.#authorize(existing.instance.viewModel.constructor as ViewModelClass);
 		const view = existing ?? (await this.#createPath(vmId, namespace));
 		if (this.#isClosed) return;
-		const state = this.#stateOf(vmId, view);
-		this.#host.respond(this.#selection, vmId, { text: state, stateKey: vmId });
+		this.#sendWhole(vmId, view);
 		view.isRequested = true;
 		view.shared?.join(this.#client);
+	}
+
+	#sendWhole(vmId: string, view: HeldView): void {
+		this.#host.respond(this.#selection, vmId, { text: this.#stateOf(vmId, view), about: "whole" });
 	}
 
 	/** A state that cannot be written ends the view model: it would fail again at every push. */
@@ -388,12 +394,4 @@ export class ClientViews implements ViewModelOwner {
 			log.error({ vmId, viewModel, err: thrown }, "A view model failed.");
 		}
 	}
-}
-
-/** Where a new view model belongs. */
-interface Place {
-	readonly master: HeldView | undefined;
-	readonly namespace: string | undefined;
-	/** False for a master on the way: the arguments of the request are not its own. */
-	readonly isLast: boolean;
 }

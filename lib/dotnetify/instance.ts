@@ -2,9 +2,20 @@ import type { Log } from "../base/index.js";
 import type { Selection } from "../hub/index.js";
 import { excerpt } from "../protocols/index.js";
 import type { ViewModelLimits } from "./limits.js";
-import { type ChangeMessage, type Changes, changeMessages, Tracker } from "./state/tracker.js";
+import { type Changes, changeMessages, Tracker } from "./state/tracker.js";
 import { applyUpdate, isEcho, type SentValue, type UpdateTarget } from "./state/update.js";
 import { coreOf, type ViewModel, type ViewModelOwner } from "./view-model.js";
+
+/** What a `Response_VM` says. */
+export interface ViewModelResponse {
+	/** JSON. */
+	readonly text: string;
+	/**
+	 * What of the view model's state it holds: all, or what has changed. A client that reads too slowly is spared these,
+	 * and has the whole as soon as it can. Absent for what is no state and must arrive: errors, direct sends.
+	 */
+	readonly about?: "whole" | "change";
+}
 
 /** What view models need of the hub that they live in. */
 export interface ViewModelHost {
@@ -12,8 +23,8 @@ export interface ViewModelHost {
 	readonly limits: ViewModelLimits;
 	/** Whether clients may see the texts of unexpected errors. */
 	readonly detailedErrors: boolean;
-	/** Sends a `Response_VM`. With a `stateKey` it is state, which a newer one with the same key may replace. */
-	respond(selection: Selection, vmId: string | null, message: { text: string; stateKey?: string }): void;
+	/** Sends a `Response_VM`. */
+	respond(selection: Selection, vmId: string | null, response: ViewModelResponse): void;
 	join(connectionId: string, group: string): void;
 	leave(connectionId: string, group: string): void;
 }
@@ -74,12 +85,12 @@ export class Instance implements UpdateTarget {
 	}
 
 	/** The messages of a change for clients that have sent nothing of it. */
-	messages({ members, lists }: Changes): ChangeMessage[] {
+	messages({ members, lists }: Changes): string[] {
 		return changeMessages(members, lists);
 	}
 
 	/** The messages of a change for the client that sent `sent`: without what it shows already. */
-	reaction({ members, lists }: Changes, sent: readonly SentValue[]): ChangeMessage[] {
+	reaction({ members, lists }: Changes, sent: readonly SentValue[]): string[] {
 		const { itemKeys } = this.tracker.members;
 		return changeMessages(
 			members.filter((change) => !isEcho(change, sent, itemKeys.get(change.name))),
@@ -87,13 +98,9 @@ export class Instance implements UpdateTarget {
 		);
 	}
 
-	/** Sends messages of a change to `selection`; what holds members only is state. */
-	respond(selection: Selection, messages: readonly ChangeMessage[]): void {
-		for (const { text, names, isState } of messages) {
-			// Two partial states may replace each other only when they are of the same members.
-			const stateKey = `${this.vmId}\n${names.join("\n")}`;
-			this.#host.respond(selection, this.vmId, isState ? { text, stateKey } : { text });
-		}
+	/** Sends messages of a change to `selection`. */
+	respond(selection: Selection, messages: readonly string[]): void {
+		for (const text of messages) this.#host.respond(selection, this.vmId, { text, about: "change" });
 	}
 
 	onUnresolved(path: string, value: unknown): unknown {

@@ -55,6 +55,7 @@ export function createViewModelHub(options: ViewModelHubOptions = {}): Hub<ViewM
 		route: viewModelRoute,
 	});
 	const viewModels = new ViewModels(sources, hostOf(hub, limits));
+	hub.stateSources.add(({ connectionId }, key) => viewModels.resync(connectionId, key));
 	hub.on("disconnected", ({ connectionId }) => viewModels.disconnected(connectionId));
 	return hub;
 }
@@ -83,9 +84,9 @@ function hostOf(hub: Hub<ViewModelClientMethods>, limits: ViewModelHost["limits"
 		log,
 		limits,
 		detailedErrors: hub.options.detailedErrors,
-		respond(selection: Selection, vmId: string | null, { text, stateKey }): void {
+		respond(selection: Selection, vmId: string | null, { text, about }): void {
 			const invocation = invocationOf(HubTarget.Response, [[vmId, text]]);
-			const delivery = stateKey === undefined ? undefined : ({ kind: "state", key: stateKey } as const);
+			const delivery = about && vmId !== null ? { kind: about, key: vmId } : undefined;
 			hub.lifetime.send(selection, new PreparedMessage(invocation, delivery)).catch(failed);
 		},
 		join: (connectionId, group) => void hub.lifetime.join(connectionId, group).catch(failed),

@@ -37,6 +37,11 @@ export class ViewModels implements ViewModelRegistry {
 		return views;
 	}
 
+	/** A client has missed changes of a view model, if it is one: it gets the full state. */
+	resync(connectionId: string, vmId: string): void {
+		void this.#clients.get(connectionId)?.resync(vmId);
+	}
+
 	/** A client is gone: everything of it is disposed. */
 	disconnected(connectionId: string): void {
 		const views = this.#clients.get(connectionId);

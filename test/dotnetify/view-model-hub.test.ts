@@ -79,9 +79,9 @@ describe("dotnetify/view-model-hub", () => {
 		assert.deepEqual(
 			client.responses.map(({ delivery }) => delivery),
 			[
-				{ kind: "state", key: "Rows" },
-				{ kind: "state", key: "Rows\nA" },
-				{ kind: "event" },
+				{ kind: "whole", key: "Rows" },
+				{ kind: "change", key: "Rows" },
+				{ kind: "change", key: "Rows" },
 				{ kind: "event" },
 			],
 		);

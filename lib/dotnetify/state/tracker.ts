@@ -223,21 +223,11 @@ function isObject(value: unknown): boolean {
 	return typeof value === "object" && value !== null;
 }
 
-/** One message of changes as JSON. `isState` where only members are in it, so that a newer one may replace it. */
-export interface ChangeMessage {
-	readonly text: string;
-	readonly names: readonly string[];
-	readonly isState: boolean;
-}
-
 /**
- * Changes as the stock client has to get them: members first, then list changes in their order. One message can hold
+ * Changes as the stock client has to get them, as JSON: members first, then list changes in their order. One message can hold
  * one `X_add`, one `X_update` and one `X_remove` per list; what does not fit starts the next message.
  */
-export function changeMessages(
-	members: readonly ChangedMember[],
-	lists: readonly ListChange[],
-): ChangeMessage[] {
+export function changeMessages(members: readonly ChangedMember[], lists: readonly ListChange[]): string[] {
 	const messages: Map<string, string[]>[] = [];
 	let message = new Map(members.map(({ name, text }) => [name, [text]]));
 	let last = new Map<string, string>();
@@ -256,9 +246,12 @@ export function changeMessages(
 		last.set(list, isMergeable || operation !== "add" ? name : "");
 	}
 	if (message.size > 0) messages.push(message);
-	return messages.map((each, at) => ({
-		text: `{${[...each].map(([name, texts]) => entry(name, texts.length > 1 ? `[${texts.join(",")}]` : (texts[0] ?? "null"))).join(",")}}`,
-		names: [...each.keys()],
-		isState: at === 0 && each.size === members.length,
-	}));
+	return messages.map(messageOf);
+}
+
+function messageOf(members: ReadonlyMap<string, readonly string[]>): string {
+	const entries = [...members].map(([name, texts]) =>
+		entry(name, texts.length > 1 ? `[${texts.join(",")}]` : (texts[0] ?? "null")),
+	);
+	return `{${entries.join(",")}}`;
 }

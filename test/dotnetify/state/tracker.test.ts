@@ -15,7 +15,7 @@ function trackerOf(viewModel: object, maxQueuedListChanges = 100): Tracker {
 
 function messagesOf(tracker: Tracker): Fields[] {
 	const { members, lists } = tracker.takeChanges();
-	return changeMessages(members, lists).map(({ text }) => JSON.parse(text) as Fields);
+	return changeMessages(members, lists).map((text) => JSON.parse(text) as Fields);
 }
 
 class Lists {
