@@ -9,9 +9,12 @@ import {
 	MORE_FOLLOWS,
 	type OpenFrame,
 	RECORD_HAS_ID,
+	RECORD_IS_STATE,
 	type RecordFrame,
 	type RetainFrame,
 	type SendFrame,
+	STATE_KINDS,
+	type StateMark,
 	senderOf,
 } from "./frame.js";
 import { FrameParts } from "./frame-parts.js";
@@ -125,7 +128,7 @@ function readClientBody(
 		case "close":
 			return readClose(client, reader);
 		case "resync":
-			return { type, client, vmId: reader.name("the id of a view model") };
+			return { type, client, key: reader.name("the key of a state") };
 		case "join":
 		case "leave":
 			return { type, client, group: reader.name("the name of a group") };
@@ -189,11 +192,12 @@ function readKey(reader: ByteReader): string {
 function readRecord(reader: ByteReader): RecordFrame {
 	const client = reader.varint();
 	const head = reader.byte();
-	const messageType = head & ~RECORD_HAS_ID;
+	const messageType = head & ~(RECORD_HAS_ID | RECORD_IS_STATE);
 	if (messageType === 0 || messageType > LAST_MESSAGE_TYPE)
 		throw violation(`a record is of the type ${messageType}`);
 	const invocationId = head & RECORD_HAS_ID ? reader.text() : undefined;
-	return { type: "record", client, messageType, invocationId, record: reader.rest() };
+	const state = head & RECORD_IS_STATE ? readState(reader) : undefined;
+	return { type: "record", client, messageType, invocationId, state, record: reader.rest() };
 }
 
 function readSend(reader: ByteReader): SendFrame {
@@ -206,5 +210,12 @@ function readSend(reader: ByteReader): SendFrame {
 			throw violation("a message for many clients comes twice in one encoding");
 		records.push({ encoding, record: reader.blob() });
 	}
-	return { type: "send", selection, records };
+	return { type: "send", selection, records, state: reader.isAtEnd ? undefined : readState(reader) };
+}
+
+function readState(reader: ByteReader): StateMark {
+	const number = reader.byte();
+	const kind = STATE_KINDS[number];
+	if (!kind) throw violation(`a kind of state of number ${number} is not known`);
+	return { kind, key: reader.name("the key of a state") };
 }

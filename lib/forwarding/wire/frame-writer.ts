@@ -8,8 +8,11 @@ import {
 	MORE_FOLLOWS,
 	type OpenFrame,
 	RECORD_HAS_ID,
+	RECORD_IS_STATE,
 	type RecordFrame,
 	type SendFrame,
+	STATE_KINDS,
+	type StateMark,
 } from "./frame.js";
 import { MAX_BATCH_BYTES, MAX_CONTEXT_BYTES, MAX_FRAME_BYTES, tooLarge } from "./limits.js";
 import { writeEncoding, writeRawMessage } from "./message-body.js";
@@ -151,7 +154,7 @@ function writeClientBody(writer: ByteWriter, frame: OtherFrame): void {
 			writer.text(frame.text);
 			break;
 		case "resync":
-			writer.name(frame.vmId, "The id of a view model");
+			writer.name(frame.key, "The key of a state");
 			break;
 		case "join":
 		case "leave":
@@ -178,20 +181,31 @@ function writeClientBody(writer: ByteWriter, frame: OtherFrame): void {
 	}
 }
 
-function writeRecord(writer: ByteWriter, { client, messageType, invocationId, record }: RecordFrame): void {
+function writeRecord(
+	writer: ByteWriter,
+	{ client, messageType, invocationId, state, record }: RecordFrame,
+): void {
 	writer.varint(client);
-	writer.byte(invocationId === undefined ? messageType : messageType | RECORD_HAS_ID);
+	const flags = (invocationId === undefined ? 0 : RECORD_HAS_ID) | (state ? RECORD_IS_STATE : 0);
+	writer.byte(messageType | flags);
 	if (invocationId !== undefined) writer.text(invocationId);
+	if (state) writeState(writer, state);
 	writer.bytes(record);
 }
 
-function writeSend(writer: ByteWriter, { selection, records }: SendFrame): void {
+function writeState(writer: ByteWriter, { kind, key }: StateMark): void {
+	writer.byte(STATE_KINDS.indexOf(kind));
+	writer.name(key, "The key of a state");
+}
+
+function writeSend(writer: ByteWriter, { selection, records, state }: SendFrame): void {
 	writeSelection(writer, selection);
 	writer.varint(records.length);
 	for (const { encoding, record } of records) {
 		writeEncoding(writer, encoding);
 		writer.blob(record);
 	}
+	if (state) writeState(writer, state);
 }
 
 function writeOpen(writer: ByteWriter, { recovered, migrated, context }: OpenFrame): void {

@@ -40,11 +40,21 @@ export interface ClientFrame {
 	readonly client: number;
 }
 
-/** The proxy dropped state of a view model for a slow client: it is to be sent as a whole. */
+/** The proxy left changes of a state out for a slow client: it is to be sent as a whole. */
 export interface ResyncFrame {
 	readonly type: "resync";
 	readonly client: number;
-	readonly vmId: string;
+	/** Names the state: of a view model its id. */
+	readonly key: string;
+}
+
+/** What a message is that may be left out for a slow client; on the wire the place in this list. */
+export const STATE_KINDS = ["state", "whole", "change"] as const;
+
+/** That a message is about a state, which the key names; see the hub's `Delivery`. */
+export interface StateMark {
+	readonly kind: (typeof STATE_KINDS)[number];
+	readonly key: string;
 }
 
 /** A client is in a group from now on, or no longer. */
@@ -66,6 +76,8 @@ export interface SendFrame {
 	readonly selection: ClientSelection;
 	/** The message in each encoding that the clients need, each once. */
 	readonly records: readonly EncodedRecord[];
+	/** Undefined for an event. */
+	readonly state: StateMark | undefined;
 }
 
 /** The app server ends a client's connection. */
@@ -117,6 +129,8 @@ export interface RecordFrame {
 	/** SignalR's number of the message in the record. */
 	readonly messageType: number;
 	readonly invocationId: string | undefined;
+	/** Undefined for an event. */
+	readonly state: StateMark | undefined;
 	readonly record: Buffer;
 }
 
@@ -163,6 +177,8 @@ export const MORE_FOLLOWS = 0x40;
 
 /** Set in the type of a RECORD's message where its invocationId follows. */
 export const RECORD_HAS_ID = 0x10;
+/** Set in the type of a RECORD's message where it is about a state, which follows. */
+export const RECORD_IS_STATE = 0x20;
 
 const NAMES: readonly (Frame["type"] | undefined)[] = Array.from({ length: 0x100 }, (_, number) =>
 	(Object.keys(FRAME_TYPES) as Frame["type"][]).find((name) => FRAME_TYPES[name] === number),

@@ -17,6 +17,7 @@ export {
 	type ResyncFrame,
 	type RetainFrame,
 	type SendFrame,
+	type StateMark,
 } from "./frame.js";
 export { FrameReader } from "./frame-reader.js";
 export { FrameWriter } from "./frame-writer.js";

@@ -48,12 +48,14 @@ export const proxyFrame: fc.Arbitrary<Frame> = fc.oneof(
 	record({ type: of("open"), client, recovered: fc.boolean(), migrated: fc.boolean(), context: bytes }),
 	record({ type: of("close"), client, reason: of("closed", "lost", "migrated"), text }),
 	record({ type: of("pause", "resume"), client }),
-	record({ type: of("resync"), client, vmId: name }),
+	record({ type: of("resync"), client, key: name }),
 );
 
 const records = fc.uniqueArray(record({ encoding, record: bytes }), {
 	selector: (record) => record.encoding,
 });
+
+const state = maybe(record({ kind: of("state", "whole", "change"), key: name }));
 
 export const appFrame: fc.Arbitrary<Frame> = fc.oneof(
 	record({
@@ -61,10 +63,11 @@ export const appFrame: fc.Arbitrary<Frame> = fc.oneof(
 		client,
 		messageType: fc.integer({ min: 1, max: 7 }),
 		invocationId: maybe(text),
+		state,
 		record: bytes,
 	}),
 	record({ type: of("join", "leave"), client, group: name }),
-	record({ type: of("send"), selection, records }),
+	record({ type: of("send"), selection, records, state }),
 	record({ type: of("abort"), client, allowReconnect: fc.boolean(), text: maybe(text) }),
 	record({ type: of("retain"), client, key: name, target: name, encoding, arguments: bytes }),
 	record({ type: of("forget"), client, key: name }),

@@ -141,7 +141,7 @@ describe("forwarding/wire/frame-reader", () => {
 
 	it("stands as if a segment that it refused had not come", () => {
 		const frame: Frame = {
-			...{ type: "record", client: 7, messageType: 1, invocationId: undefined },
+			...{ type: "record", client: 7, messageType: 1, invocationId: undefined, state: undefined },
 			record: Buffer.concat([PART, PART]),
 		};
 		const [first = PART, ...rest] = write([frame, frame]);

@@ -21,6 +21,7 @@ function update(client: number): Frame {
 function record(bytes: number): Frame {
 	return {
 		type: "record",
+		state: undefined,
 		client: 1,
 		messageType: 1,
 		invocationId: undefined,
@@ -98,11 +99,11 @@ describe("forwarding/wire/frame-writer", () => {
 			{ type: "join", client: 1, group: name },
 			{ type: "leave", client: 1, group: name },
 			{ type: "forget", client: 1, key: name },
-			{ type: "resync", client: 1, vmId: name },
+			{ type: "resync", client: 1, key: name },
 			{ ...call, key: name, target: "x" },
 			{ ...call, key: "x", target: name },
 			{ ...head, message: { ...message, target: name } as typeof message },
-			{ type: "send", selection, records: [] },
+			{ type: "send", selection, records: [], state: undefined },
 			record(MAX_FRAME_BYTES),
 		];
 		const writer = new FrameWriter();
