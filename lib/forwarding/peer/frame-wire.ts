@@ -1,3 +1,4 @@
+import { type Deferred, deferred } from "../../base/index.js";
 import type { ClientWire, PreparedMessage, RetainedCall } from "../../hub/index.js";
 import {
 	type CloseMessage,
@@ -7,6 +8,7 @@ import {
 	MessageType,
 	messagePackProtocol,
 } from "../../protocols/index.js";
+import { MAX_NAME_BYTES, type StateMark } from "../wire/index.js";
 import type { ProxySession } from "./proxy-session.js";
 
 /** What a client speaks, by the name that its proxy gives. */
@@ -20,6 +22,7 @@ export class FrameWire implements ClientWire {
 	readonly number: number;
 	readonly protocol: HubProtocol;
 	#isClosed = false;
+	#paused: Deferred<void> | undefined;
 
 	constructor(carrier: ProxySession, number: number, protocol: HubProtocol) {
 		this.carrier = carrier;
@@ -31,6 +34,11 @@ export class FrameWire implements ClientWire {
 		return this.#isClosed;
 	}
 
+	/** What crosses is bounded by the session's window: nothing that can be left out is to wait for it. */
+	get isSlow(): boolean {
+		return !this.#isClosed && this.carrier.stream.isFull;
+	}
+
 	send(message: PreparedMessage): void {
 		if (this.#isClosed) return;
 		this.carrier.stream.write({
@@ -38,23 +46,35 @@ export class FrameWire implements ClientWire {
 			client: this.number,
 			messageType: message.type,
 			invocationId: idOf(message),
+			state: stateMarkOf(message),
 			record: message.bytesFor(this.protocol),
 		});
 	}
 
 	writable(): Promise<void> | undefined {
-		return this.#isClosed ? undefined : this.carrier.writable();
+		return this.#isClosed ? undefined : (this.#paused?.promise ?? this.carrier.writable());
+	}
+
+	/** Its client reads slowly: what can wait is to wait for {@link resume}. */
+	pause(): void {
+		if (!this.#isClosed) this.#paused ??= deferred();
+	}
+
+	resume(): void {
+		this.#paused?.resolve();
+		this.#paused = undefined;
 	}
 
 	close(message: CloseMessage): void {
 		if (this.#isClosed) return;
-		this.#isClosed = true;
+		this.cut();
 		this.carrier.closing(this.number, message);
 	}
 
 	/** The other end is gone: nothing is to be sent any more. */
 	cut(): void {
 		this.#isClosed = true;
+		this.resume();
 	}
 
 	retain(key: string, { target, arguments: args }: RetainedCall): void {
@@ -67,6 +87,14 @@ export class FrameWire implements ClientWire {
 	forget(key: string): void {
 		if (!this.#isClosed) this.carrier.forget(this.number, key);
 	}
+}
+
+/** What the proxy has to know to leave a message out; it is an event where the key does not fit. */
+export function stateMarkOf({ delivery }: PreparedMessage): StateMark | undefined {
+	if (delivery.kind === "event") return undefined;
+	const { key } = delivery;
+	const fits = Buffer.byteLength(key) <= MAX_NAME_BYTES && !/\p{Surrogate}/u.test(key);
+	return fits ? delivery : undefined;
 }
 
 /** The call that a message is about; a message for the client itself has none. */

@@ -13,9 +13,7 @@ import {
 	type CloseMessage,
 	decodeRawMessage,
 	type HubMessage,
-	jsonProtocol,
 	MessageType,
-	messagePackProtocol,
 	type RawInvocation,
 	type RawMessage,
 	readMessagePack,
@@ -27,15 +25,16 @@ import type { ResolvedSessionOptions, SessionEnd } from "../session/index.js";
 import type {
 	ClientSelection,
 	CloseFrame,
-	EncodedRecord,
 	Frame,
 	MessageFrame,
 	OpenFrame,
+	ResyncFrame,
 } from "../wire/index.js";
 import { FrameReader, violation } from "../wire/index.js";
-import { FrameWire, protocolOf } from "./frame-wire.js";
+import { FrameWire, protocolOf, stateMarkOf } from "./frame-wire.js";
 import { Inbox, type InboxLimits } from "./inbox.js";
 import type { PeerClient } from "./peer-client.js";
+import { isOpen, numbersOf, recordsFor } from "./recipients.js";
 
 /** Clients that are ended in one turn when their proxy is gone; the others go on meanwhile. */
 const CLIENTS_PER_TURN = 200;
@@ -108,8 +107,19 @@ export class ProxySession implements Carrier {
 		const [first] = members;
 		if (first && members.length === 1) first.sendPrepared(message);
 		if (members.length <= 1) return;
-		const meant = this.#selectionOf(selection, members);
-		this.stream.write({ type: "send", selection: meant, records: recordsFor(members, message) });
+		const takers = this.#takersOf(members, message);
+		const meant =
+			takers.length === members.length ? this.#selectionOf(selection, members) : numbersOf(takers);
+		if (takers.length === 0) return;
+		const records = recordsFor(takers, message);
+		this.stream.write({ type: "send", selection: meant, records, state: stateMarkOf(message) });
+	}
+
+	/** Those who are to get a message now: state is left out for who is behind, and for all when there is no room. */
+	#takersOf(members: readonly ClientConnection[], message: PreparedMessage): readonly ClientConnection[] {
+		if (message.delivery.kind === "event") return members;
+		if (!this.stream.isFull && !members.some(({ isBehind }) => isBehind)) return members;
+		return members.filter((member) => !member.keepsBack(message));
 	}
 
 	joined({ wire }: ClientConnection, group: string): void {
@@ -155,7 +165,21 @@ export class ProxySession implements Carrier {
 				break;
 			case "close":
 				this.#close(frame);
+				break;
+			case "pause":
+				this.#clients.get(frame.client)?.wire.pause();
+				break;
+			case "resume":
+				this.#clients.get(frame.client)?.wire.resume();
+				break;
+			case "resync":
+				this.#resync(frame);
 		}
+	}
+
+	#resync({ client: number, key }: ResyncFrame): void {
+		const connection = this.#clients.get(number)?.connection;
+		if (connection) this.#hub.stateSources.plan(() => this.#hub.stateSources.ask(connection, key));
 	}
 
 	#open(frame: OpenFrame): void {
@@ -330,7 +354,7 @@ export class ProxySession implements Carrier {
 			case "groups":
 				return { kind: "groups", groups: selection.groups, except: this.#numbersOf(selection.except) };
 		}
-		return { kind: "clients", clients: members.flatMap(({ wire }) => (isOpen(wire) ? wire.number : [])) };
+		return numbersOf(members);
 	}
 
 	/** The numbers of those connections that are this proxy's. */
@@ -384,18 +408,4 @@ export class ProxySession implements Carrier {
 			}
 		}
 	}
-}
-
-function isOpen(wire: unknown): wire is FrameWire {
-	return wire instanceof FrameWire && !wire.isClosed;
-}
-
-/** The message in each protocol that the members speak: the proxy copies bytes. */
-function recordsFor(members: readonly ClientConnection[], message: PreparedMessage): EncodedRecord[] {
-	const isSpoken = (name: string): boolean => members.some(({ protocolName }) => protocolName === name);
-	const protocols = [jsonProtocol, messagePackProtocol].filter(({ name }) => isSpoken(name));
-	return protocols.map((protocol) => ({
-		encoding: protocol === jsonProtocol ? "json" : "messagepack",
-		record: message.bytesFor(protocol),
-	}));
 }

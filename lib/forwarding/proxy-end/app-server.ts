@@ -141,6 +141,11 @@ export class AppServer {
 		if (!this.#fallback) this.#native.connect(client);
 	}
 
+	/** Asks for the whole of a state; dotNetify's wire knows nothing of it. */
+	resync(client: ClientConnection, key: string): void {
+		if (!this.#fallback) this.#native.resync(client, key);
+	}
+
 	/** Takes a call. A returned promise asks to hold the client's reading until it resolves. */
 	forward(ctx: InvocationContext, isCopy: boolean): Promise<void> | undefined {
 		if (!this.#fallback) return this.#forwardNatively(ctx, isCopy);

@@ -91,6 +91,9 @@ class Forwarding implements HubExtension {
 			!(target instanceof URL) || target.pathname === "/";
 		if (!this.#targets.some(needsPath)) this.mounted(DEFAULT_PATH);
 		if (this.#options.isEager) hub.on("connected", ({ connection }) => this.#connected(connection));
+		hub.stateSources.add((client, key) => {
+			for (const server of this.#servers) server.resync(client, key);
+		});
 		hub.on("disconnected", ({ connection }, reason) => this.#disconnected(connection, reason));
 		return this.#options.haltPipeline ? undefined : (ctx, next) => this.#copy(ctx, next);
 	}

@@ -1,4 +1,4 @@
-import { type Encoding, type Hub, PreparedMessage } from "../../hub/index.js";
+import { decodeRecord, type Encoding, type Hub, PreparedMessage } from "../../hub/index.js";
 import {
 	type HubMessage,
 	type HubProtocol,
@@ -7,7 +7,14 @@ import {
 	messagePackProtocol,
 } from "../../protocols/index.js";
 import { MAX_RETAINED_BYTES } from "../link/link-terms.js";
-import type { ClientSelection, Frame, RecordFrame, RetainFrame, SendFrame } from "../wire/index.js";
+import type {
+	ClientSelection,
+	Frame,
+	RecordFrame,
+	RetainFrame,
+	SendFrame,
+	StateMark,
+} from "../wire/index.js";
 import type { AppSession } from "./app-session.js";
 import type { RemoteClient } from "./remote-client.js";
 
@@ -77,22 +84,37 @@ export class AppFrames {
 		this.#session.free(remote);
 	}
 
-	#record(remote: RemoteClient, { messageType, invocationId, record }: RecordFrame): void {
+	#record(remote: RemoteClient, { messageType, invocationId, state, record }: RecordFrame): void {
 		const { connection } = remote.client;
 		const { protocolName } = connection;
-		const prepared = written(messageType as HubMessage["type"], [{ protocolName, bytes: record }]);
+		const prepared = written(messageType as HubMessage["type"], [{ protocolName, bytes: record }], state);
 		if (messageType === MessageType.Invocation) {
 			if (invocationId !== undefined) this.#session.relayAnswers(remote);
 			connection.sendPrepared(prepared);
 		} else if (invocationId === undefined) return;
 		else if (messageType === MessageType.Completion) remote.take(invocationId)?.completer.relay(prepared);
 		// Items may come behind the client's own cancel.
-		else remote.calls.get(invocationId)?.completer.relayItem(prepared);
+		else {
+			remote.calls.get(invocationId)?.completer.relayItem(prepared);
+			this.#paceItems(remote);
+		}
 	}
 
-	#send({ selection, records }: SendFrame): void {
+	/** Items wait where they are made, as they do for a client with a socket there. */
+	#paceItems(remote: RemoteClient): void {
+		const room = remote.isPaused ? undefined : remote.client.connection.wire.writable?.();
+		if (!room) return;
+		remote.isPaused = true;
+		this.#session.pace(remote, "pause");
+		void room.then(() => {
+			remote.isPaused = false;
+			this.#session.pace(remote, "resume");
+		});
+	}
+
+	#send({ selection, records, state }: SendFrame): void {
 		const encodings = records.map(({ encoding, record }) => ({ protocolName: encoding, bytes: record }));
-		const prepared = written(MessageType.Invocation, encodings);
+		const prepared = written(MessageType.Invocation, encodings, state);
 		for (const remote of this.#members(selection)) {
 			const { connection, hasEnded } = remote.client;
 			if (hasEnded) continue;
@@ -158,19 +180,19 @@ const PROTOCOLS: ReadonlyMap<string, HubProtocol> = new Map(
 );
 
 /** A message that the app server has written: its bytes go out as they are. */
-function written(type: HubMessage["type"], encodings: readonly Encoding[]): PreparedMessage {
-	return PreparedMessage.encodings({ type, encodings, decode: () => decode(encodings) });
+function written(
+	type: HubMessage["type"],
+	encodings: readonly Encoding[],
+	state: StateMark | undefined,
+): PreparedMessage {
+	return PreparedMessage.encodings({ type, encodings, decode: () => decode(encodings) }, state);
 }
 
 /** Needed only where a client speaks a protocol that the app server has not written for. */
 function decode([encoding]: readonly Encoding[]): HubMessage {
 	const protocol = PROTOCOLS.get(encoding?.protocolName ?? "");
-	const splitter = protocol?.createSplitter(Number.POSITIVE_INFINITY);
-	splitter?.push(encoding?.bytes ?? Buffer.alloc(0));
-	const record = splitter?.next();
-	const message = record && protocol?.parse(record);
-	if (message) return message;
-	throw new TypeError("A record of the app server's holds no message.");
+	if (encoding && protocol) return decodeRecord(protocol, encoding.bytes);
+	throw new TypeError("A record of the app server's is in no protocol that is known.");
 }
 
 function* without(remotes: Iterable<RemoteClient>, except: readonly number[]): Iterable<RemoteClient> {

@@ -7,7 +7,7 @@ import { newLinkId } from "../link/link-greeting.js";
 import { REOPEN_FEATURE, SHARED_FEATURE } from "../link/link-terms.js";
 import { openContextOf } from "../link/open-context.js";
 import type { ResolvedSessionOptions, SessionEnd } from "../session/index.js";
-import type { Frame, Hello } from "../wire/index.js";
+import { type Frame, type Hello, MAX_NAME_BYTES } from "../wire/index.js";
 import { AppFrames } from "./app-frames.js";
 import type { ForwardedClient } from "./forwarded-client.js";
 import { RemoteClient } from "./remote-client.js";
@@ -137,6 +137,18 @@ export class AppSession {
 	/** Sends a client's message up. @throws as {@link FrameStream.write}; nothing was sent then */
 	send(remote: RemoteClient, message: RawMessage): void {
 		this.stream.write({ type: "message", client: remote.number, message });
+	}
+
+	/** Says that a client has no room for what can wait, or has room again. */
+	pace(remote: RemoteClient, type: "pause" | "resume"): void {
+		if (this.clients.get(remote.number) === remote && !remote.client.hasEnded)
+			this.stream.write({ type, client: remote.number });
+	}
+
+	/** Asks for the whole of a state. */
+	resync(remote: RemoteClient, key: string): void {
+		if (this.clients.get(remote.number) !== remote || Buffer.byteLength(key) > MAX_NAME_BYTES) return;
+		this.stream.write({ type: "resync", client: remote.number, key });
 	}
 
 	/** The client is gone at this end. */

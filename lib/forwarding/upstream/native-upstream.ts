@@ -121,6 +121,11 @@ export class NativeUpstream {
 		if (this.#state !== "closed") this.#placement.settle(this.#clientOf(connection));
 	}
 
+	/** Asks for the whole of a state that a client has missed changes of, wherever it is open: one of them knows it. */
+	resync(connection: ClientConnection, key: string): void {
+		for (const remote of this.#clients.get(connection)?.remotes ?? []) remote.session.resync(remote, key);
+	}
+
 	/** Takes a message. A returned promise asks to hold the client's reading until it resolves. */
 	forward(connection: ClientConnection, up: UpMessage): Promise<void> | undefined {
 		const client = this.#clientOf(connection);

@@ -20,6 +20,8 @@ export class RemoteClient {
 	readonly number: number;
 	/** Ends the passing on of its answers to calls of the session's app server. */
 	stopAnswers: (() => void) | undefined;
+	/** Whether its app server was asked to let wait what can. */
+	isPaused = false;
 	// Most clients have none of these at most times.
 	#calls: Map<string, RemoteCall> | undefined;
 	/** Calls with an id that an earlier one has, in order. */
