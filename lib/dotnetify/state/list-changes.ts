@@ -1,4 +1,5 @@
 import { isRecord, jsonText } from "./data.js";
+import { type ItemKey, ItemKeys, keyOf } from "./item-keys.js";
 
 /** What can be done to a list. */
 export type ListOperation = "add" | "update" | "remove";
@@ -18,7 +19,7 @@ export interface ListChange {
 
 interface KnownItem {
 	text: string;
-	readonly key: string | undefined;
+	readonly key: ItemKey | undefined;
 }
 
 /** Where a change is applied. */
@@ -30,6 +31,9 @@ export interface ListTarget {
 	readonly current: readonly unknown[];
 }
 
+/** Texts of items that the stock client takes for none where they are the first: it then reads arrays otherwise. */
+const FALSY: ReadonlySet<string> = new Set(["0", '""', "null", "false"]);
+
 /**
  * A list as the clients have it, item by item. Changes are applied to it as the stock client applies them, so that it
  * can be compared with the real list afterwards.
@@ -38,10 +42,12 @@ export class TrackedList {
 	readonly value: undefined = undefined;
 	readonly #key: string | undefined;
 	readonly #items: KnownItem[];
+	/** Made for the first change: most lists see none. */
+	#keys: ItemKeys | undefined;
 
 	constructor(items: readonly unknown[], key: string | undefined) {
 		this.#key = key;
-		this.#items = items.map((item) => ({ text: jsonText(item), key: this.#keyOf(item) }));
+		this.#items = items.map((item) => ({ text: jsonText(item), key: keyOf(item, key) }));
 	}
 
 	/** The whole list as JSON. */
@@ -49,36 +55,68 @@ export class TrackedList {
 		return `[${this.#items.map(({ text }) => text).join(",")}]`;
 	}
 
-	/** Applies one call of addList, updateList or removeList; `argument` is one item or key, or a list of them. */
-	apply(operation: ListOperation, argument: unknown, target: ListTarget): ListChange[] {
+	/**
+	 * Applies one call of addList, updateList or removeList; `argument` is one item or key, or a list of them. Undefined
+	 * where the stock client would do something else: it has to get the whole list.
+	 */
+	apply(operation: ListOperation, argument: unknown, target: ListTarget): ListChange[] | undefined {
 		const changes: ListChange[] = [];
+		let isExact = true;
 		for (const each of several(argument, target.current)) {
+			isExact &&= this.#follows(operation, each);
 			const change = this.#applyOne(operation, each, target);
 			if (change) changes.push(change);
 		}
-		return changes;
+		return isExact ? changes : undefined;
+	}
+
+	/** Whether the stock client does what we do: it finds items by sound keys only, and takes some arrays for several items. */
+	#follows(operation: ListOperation, argument: unknown): boolean {
+		if (this.#key === undefined) return !Array.isArray(argument) || this.#readsArraysAsItems;
+		if (!this.#known.areSound) return false;
+		if (operation === "remove") return true;
+		const key = keyOf(argument, this.#key);
+		const [first] = this.#items;
+		return (
+			key !== undefined &&
+			(!first || (typeof first.key?.value === "string") === (typeof key.value === "string"))
+		);
+	}
+
+	/** Whether the stock client takes an array for one item of this list; else for several items. */
+	get #readsArraysAsItems(): boolean {
+		const text = this.#items[0]?.text ?? "";
+		return text === "" || text.startsWith("[") || FALSY.has(text);
+	}
+
+	get #known(): ItemKeys {
+		this.#keys ??= new ItemKeys(this.#items.map(({ key }) => key));
+		return this.#keys;
 	}
 
 	#applyOne(operation: ListOperation, argument: unknown, target: ListTarget): ListChange | undefined {
 		if (operation === "remove") return this.#remove(argument, target);
-		const key = this.#keyOf(argument);
-		const isKnown = key !== undefined && this.#items.some((item) => item.key === key);
+		const key = keyOf(argument, this.#key);
+		const isKnown = key !== undefined && this.#known.has(key.text);
 		// The stock client refuses to add a key that it has, and ignores an update of one that it has not.
 		return operation === "update" || isKnown ? this.#update(argument, target) : this.#add(argument, target);
 	}
 
 	#add(item: unknown, { list, live }: ListTarget): ListChange {
 		const text = jsonText(item);
-		const isMergeable = this.#items.length > 0 && !Array.isArray(item);
+		const isMergeable = !this.#readsArraysAsItems;
 		if (live && this.#indexIn(live, item) < 0) live.push(item);
-		this.#items.push({ text, key: this.#keyOf(item) });
+		const key = keyOf(item, this.#key);
+		this.#items.push({ text, key });
+		this.#keys?.add(key);
 		return { list, operation: "add", text, isMergeable };
 	}
 
 	#update(item: unknown, { list, live }: ListTarget): ListChange | undefined {
 		const text = jsonText(item);
 		if (live) this.#updateLive(live, item);
-		const known = this.#items.find(({ key }) => key !== undefined && key === this.#keyOf(item));
+		const sought = keyOf(item, this.#key)?.text;
+		const known = this.#items.find(({ key }) => key !== undefined && key.text === sought);
 		if (!known) return undefined;
 		known.text = isRecord(item) ? merged(known.text, text) : text;
 		return { list, operation: "update", text, isMergeable: true };
@@ -92,21 +130,21 @@ export class TrackedList {
 	}
 
 	#remove(keyValue: unknown, { list, live }: ListTarget): ListChange | undefined {
-		const key = String(keyValue);
-		removeWhere(live ?? [], (item) => this.#keyOf(item) === key);
-		const had = removeWhere(this.#items, (item) => item.key === key);
-		return had ? { list, operation: "remove", text: jsonText(keyValue), isMergeable: true } : undefined;
+		const text = String(keyValue);
+		removeWhere(live ?? [], (item) => keyOf(item, this.#key)?.text === text);
+		const gone = removeWhere(this.#items, ({ key }) => key?.text === text);
+		const [removed] = gone;
+		if (!removed) return undefined;
+		for (const { key } of gone) this.#keys?.remove(key);
+		// As it stands in the item: a text and a number are the same to the stock client in more cases than this.
+		return { list, operation: "remove", text: jsonText(removed.key?.value), isMergeable: true };
 	}
 
 	#indexIn(items: readonly unknown[], item: unknown): number {
-		const key = this.#keyOf(item);
-		return items.findIndex((each) => each === item || (key !== undefined && this.#keyOf(each) === key));
-	}
-
-	#keyOf(item: unknown): string | undefined {
-		if (this.#key === undefined || !isRecord(item)) return undefined;
-		const value = item[this.#key];
-		return value === undefined || value === null ? undefined : String(value);
+		const sought = keyOf(item, this.#key)?.text;
+		return items.findIndex(
+			(each) => each === item || (sought !== undefined && keyOf(each, this.#key)?.text === sought),
+		);
 	}
 }
 
@@ -127,8 +165,9 @@ function mergedRecord(old: object, item: object): object {
 	return Object.assign(Object.create(Object.getPrototypeOf(old) as object | null), old, item) as object;
 }
 
-function removeWhere<T>(items: T[], test: (item: T) => boolean): boolean {
-	const before = items.length;
-	for (let at = items.length - 1; at >= 0; at--) if (test(items[at] as T)) items.splice(at, 1);
-	return items.length < before;
+function removeWhere<T>(items: T[], test: (item: T) => boolean): T[] {
+	const removed: T[] = [];
+	for (let at = items.length - 1; at >= 0; at--)
+		if (test(items[at] as T)) removed.push(...items.splice(at, 1));
+	return removed;
 }

@@ -146,7 +146,15 @@ export class Tracker {
 		const changes = this.#checked(name, () =>
 			tracked.apply(operation, argument, { list: name, live, current: list }),
 		);
-		if (known instanceof TrackedList) this.#queue(name, changes);
+		if (!(known instanceof TrackedList)) return;
+		if (changes) this.#queue(name, changes);
+		else this.#sendWhole(name);
+	}
+
+	/** With the next changes. */
+	#sendWhole(name: string): void {
+		this.#known.delete(name);
+		this.#queued = this.#queued.filter(({ list }) => list !== name);
 	}
 
 	#queue(name: string, changes: readonly ListChange[]): void {
