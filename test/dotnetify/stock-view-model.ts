@@ -26,30 +26,35 @@ function loadStock(): StockHub {
 	return module.exports.default as StockHub;
 }
 
-let stock: StockHub | undefined;
+/** One for all: the client keeps listeners of each that was ever connected. */
+let stock: { $update(text: string): void } | undefined;
+let showing: StockViewModel | undefined;
 
-/** A view model in the stock client, without a connection: it is given what a server would send. */
+function connect(): { $update(text: string): void } {
+	return loadStock().connect("Page", {
+		getState: () => showing?.state,
+		setState: (changes: State) => showing?.show(changes),
+	});
+}
+
+/** A view model in the stock client, without a connection: it is given what a server would send, a full state first. */
 export class StockViewModel {
 	#state: State = {};
-	readonly #viewModel: { $update(text: string): void };
-
-	constructor() {
-		stock ??= loadStock();
-		this.#viewModel = stock.connect("Page", {
-			getState: () => this.#state,
-			setState: (changes: State) => {
-				this.#state = { ...this.#state, ...changes };
-			},
-		});
-	}
 
 	/** What the page shows. */
 	get state(): State {
 		return this.#state;
 	}
 
+	/** Called by the client. */
+	show(changes: State): void {
+		this.#state = { ...this.#state, ...changes };
+	}
+
 	/** Takes a state or changes, as JSON. */
 	take(text: string): void {
-		this.#viewModel.$update(text);
+		showing = this;
+		stock ??= connect();
+		stock.$update(text);
 	}
 }
