@@ -75,6 +75,12 @@ export class FrameStream {
 		else this.#flush ??= setImmediate(() => this.flush());
 	}
 
+	/** Calls `task` when the peer has handled all that was written until now; never, where the session ends before. */
+	whenHandled(task: () => void): void {
+		this.flush();
+		this.session.whenConfirmed(task);
+	}
+
 	/** Hands on what was written since the last turn. */
 	flush(): void {
 		if (this.#flush) clearImmediate(this.#flush);

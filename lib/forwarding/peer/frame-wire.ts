@@ -11,6 +11,9 @@ import {
 import { MAX_NAME_BYTES, type StateMark } from "../wire/index.js";
 import type { ProxySession } from "./proxy-session.js";
 
+/** Bytes of items that are sent to one client before its proxy has had the former ones. */
+const ITEM_BYTES = 64 * 1_024;
+
 /** What a client speaks, by the name that its proxy gives. */
 export function protocolOf(name: "json" | "messagepack"): HubProtocol {
 	return name === "messagepack" ? messagePackProtocol : jsonProtocol;
@@ -23,6 +26,9 @@ export class FrameWire implements ClientWire {
 	readonly protocol: HubProtocol;
 	#isClosed = false;
 	#paused: Deferred<void> | undefined;
+	/** Resolved when the proxy has had the items that were sent, and its PAUSE would have come. */
+	#unheard: Deferred<void> | undefined;
+	#itemBytes = 0;
 
 	constructor(carrier: ProxySession, number: number, protocol: HubProtocol) {
 		this.carrier = carrier;
@@ -41,18 +47,34 @@ export class FrameWire implements ClientWire {
 
 	send(message: PreparedMessage): void {
 		if (this.#isClosed) return;
+		const record = message.bytesFor(this.protocol);
 		this.carrier.stream.write({
 			type: "record",
 			client: this.number,
 			messageType: message.type,
 			invocationId: idOf(message),
 			state: stateMarkOf(message),
-			record: message.bytesFor(this.protocol),
+			record,
+		});
+		if (message.type === MessageType.StreamItem) this.#sentItem(record.length);
+	}
+
+	/** After some items the proxy is to have its say: it alone sees whether its client reads them. */
+	#sentItem(bytes: number): void {
+		this.#itemBytes += bytes;
+		if (this.#itemBytes < ITEM_BYTES || this.#unheard) return;
+		this.#itemBytes = 0;
+		const unheard = deferred();
+		this.#unheard = unheard;
+		this.carrier.stream.whenHandled(() => {
+			this.#unheard = undefined;
+			unheard.resolve();
 		});
 	}
 
 	writable(): Promise<void> | undefined {
-		return this.#isClosed ? undefined : (this.#paused?.promise ?? this.carrier.writable());
+		if (this.#isClosed) return undefined;
+		return (this.#paused ?? this.#unheard)?.promise ?? this.carrier.writable();
 	}
 
 	/** Its client reads slowly: what can wait is to wait for {@link resume}. */
@@ -75,6 +97,7 @@ export class FrameWire implements ClientWire {
 	cut(): void {
 		this.#isClosed = true;
 		this.resume();
+		this.#unheard?.resolve();
 	}
 
 	retain(key: string, { target, arguments: args }: RetainedCall): void {

@@ -72,6 +72,11 @@ export class Sending {
 		return this.#confirmed;
 	}
 
+	/** Number of the last segment that was taken, sent or not. */
+	get last(): number {
+		return this.#last;
+	}
+
 	/** Segments that were sent, copies apart. */
 	get sent(): number {
 		return this.#next - 1;

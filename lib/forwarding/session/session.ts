@@ -1,4 +1,4 @@
-import type { Clock, Timer } from "../../base/index.js";
+import { type Clock, Fifo, type Timer } from "../../base/index.js";
 import { type ErrorCode, TrunklineError } from "../../errors/index.js";
 import type { Acks, DataSegment } from "../wire/acks.js";
 import { Acknowledging } from "./acknowledging.js";
@@ -48,6 +48,8 @@ export class Session {
 	#away: Timer | undefined;
 	#isOver = false;
 	#whenIdle: (() => void)[] = [];
+	/** What is to be done once the peer has handed on a segment, in the order of these. */
+	#whenConfirmed = new Fifo<{ readonly seq: number; readonly task: () => void }>();
 
 	constructor({ clock, options, handlers }: SessionSetup) {
 		this.#clock = clock;
@@ -194,6 +196,12 @@ export class Session {
 		else this.#whenIdle.push(task);
 	}
 
+	/** Calls `task` once when the peer has handed on all that was taken until now; never, if the session ends before. */
+	whenConfirmed(task: () => void): void {
+		if (this.isIdle) task();
+		else this.#whenConfirmed.push({ seq: this.#sending.last, task });
+	}
+
 	/** Ends the session: `ended` hears what was not handed on. The owner closes the links. A second call does nothing. */
 	end(reason: SessionEndReason): void {
 		if (this.#isOver) return;
@@ -205,6 +213,7 @@ export class Session {
 		for (const link of this.#links.up) this.#links.remove(link);
 		this.#links.clear();
 		this.#whenIdle = [];
+		this.#whenConfirmed = new Fifo();
 		this.#handlers.ended({ reason, ...this.#sending.clear() });
 	}
 
@@ -217,6 +226,8 @@ export class Session {
 	#advance(): void {
 		this.#sending.flush();
 		if (this.#sending.takeRoom()) this.#handlers.writable();
+		while ((this.#whenConfirmed.first?.seq ?? Number.POSITIVE_INFINITY) <= this.#sending.confirmed)
+			this.#whenConfirmed.shift()?.task();
 		if (this.#whenIdle.length === 0 || !this.isIdle) return;
 		const tasks = this.#whenIdle;
 		this.#whenIdle = [];
