@@ -53,7 +53,11 @@ export interface HubOptions {
 	readonly maximumParallelInvocations?: number | undefined;
 	/** Groups that one connection may be in. @defaultValue 1_000 */
 	readonly maxGroupsPerConnection?: number | undefined;
-	/** Bytes that wait for a slow reader before it is closed. @defaultValue that of the transports, 1 MiB */
+	/**
+	 * Bytes that wait for a slow reader before it is closed. From a quarter of them on state is left out and sent anew when
+	 * there is room: make it four times the largest full state of your view models, or more.
+	 * @defaultValue that of the transports, 1 MiB
+	 */
 	readonly maxBufferedBytes?: number | undefined;
 	/** Connections at each path of this hub; more are answered 503 at negotiate and upgrade. @defaultValue that of the transports, 100_000 */
 	readonly maxConnections?: number | undefined;

@@ -168,6 +168,21 @@ describe("transports/long-polling", () => {
 		assert.equal(owner.connection.isFull, false);
 	});
 
+	it("says at a quarter of maxBufferedBytes that the client reads slowly, and is full then, however little that is", async () => {
+		const { connection } = await opened();
+		const seen = (): unknown => [connection.isFull, connection.isSlow];
+		connection.send(Buffer.alloc(70_000), "Binary");
+		assert.deepEqual(seen(), [true, false]);
+		connection.send(Buffer.alloc(200_000), "Binary");
+		assert.deepEqual(seen(), [true, true]);
+		await poll();
+		connection.maxBufferedBytes = 8_000;
+		connection.send(Buffer.alloc(1_900), "Binary");
+		assert.deepEqual(seen(), [false, false]);
+		connection.send(Buffer.alloc(100), "Binary");
+		assert.deepEqual(seen(), [true, true]);
+	});
+
 	it("answers a POST once its bytes were taken, and refuses more that wait than a client ever sends", async () => {
 		const owner = await opened();
 		owner.connection.pause();

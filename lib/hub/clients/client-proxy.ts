@@ -61,7 +61,10 @@ export class ClientProxy<Client extends object = ClientMethods> {
 		return new ClientProxy(this.#lifetime, excluding(this.#selection, connectionIds), this.#delivery);
 	}
 
-	/** The same clients; what is sent is the newest state of something, and a newer one with this key may replace it. */
+	/**
+	 * The same clients; what is sent is the newest state of something. A client that reads too slowly for all of it gets the
+	 * newest message with this key when it has room.
+	 */
 	state(key: string): ClientProxy<Client> {
 		return new ClientProxy(this.#lifetime, this.#selection, { kind: "state", key });
 	}

@@ -189,6 +189,22 @@ describe("hub/channel, room to send", () => {
 		await wait;
 	});
 
+	it("says when state should be left out: as its connection says, or when much is kept for a client without a socket", () => {
+		const plain = new Fixture().shake();
+		assert.equal(plain.channel.isSlow, false);
+		plain.connection.isSlow = true;
+		assert.equal(plain.channel.isSlow, true);
+		plain.connection.vanish();
+		assert.equal(plain.channel.isSlow, false);
+		const away = stateful({}, 8_000);
+		send(away, "a", ["x".repeat(2_500)]);
+		assert.equal(away.channel.isSlow, false, "it has a socket");
+		away.connection.interrupt();
+		assert.equal(away.channel.isSlow, true);
+		away.connection.comeBack();
+		assert.equal(away.channel.isSlow, false);
+	});
+
 	it("is there, for nobody, once it is closed", async () => {
 		const fixture = new Fixture().shake();
 		fixture.connection.isFull = true;

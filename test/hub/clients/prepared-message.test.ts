@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { invocationOf, PreparedMessage } from "../../../lib/hub/index.js";
+import { decodeRecord, invocationOf, PreparedMessage } from "../../../lib/hub/index.js";
 import {
 	type HubMessage,
 	jsonProtocol,
@@ -102,5 +102,24 @@ describe("hub/clients/prepared-message", () => {
 		for (let client = 0; client < 3; client++)
 			assert.throws(() => message.bytesFor(messagePackProtocol), { message: "broken" });
 		assert.equal(reads, 1);
+	});
+
+	it("is kept as it is where it was written here, and as a copy of its bytes where it was not", () => {
+		const here = new PreparedMessage(invocationOf("t", [1]));
+		assert.equal(here.kept(jsonProtocol), here);
+		const bytes = jsonProtocol.write(invocationOf("t", [1]));
+		const decode = (): never => assert.fail("nobody has to read it");
+		const delivery = { kind: "state", key: "k" } as const;
+		const written = { type: MessageType.Invocation, protocolName: "json", bytes, decode };
+		const kept = PreparedMessage.written(written, delivery).kept(jsonProtocol);
+		bytes.fill(0);
+		assert.deepEqual(kept.bytesFor(jsonProtocol), here.bytesFor(jsonProtocol));
+		assert.deepEqual(kept.bytesFor(messagePackProtocol), here.bytesFor(messagePackProtocol));
+		assert.deepEqual(kept.delivery, delivery);
+	});
+
+	it("is not to be had from a record without a message", () => {
+		assert.throws(() => decodeRecord(jsonProtocol, Buffer.from("{")), TypeError);
+		assert.throws(() => decodeRecord(jsonProtocol, Buffer.alloc(0)), TypeError);
 	});
 });
