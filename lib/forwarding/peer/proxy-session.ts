@@ -34,7 +34,7 @@ import { FrameReader, violation } from "../wire/index.js";
 import { FrameWire, protocolOf, stateMarkOf } from "./frame-wire.js";
 import { Inbox, type InboxLimits } from "./inbox.js";
 import type { PeerClient } from "./peer-client.js";
-import { isOpen, numbersOf, recordsFor } from "./recipients.js";
+import { isOpen, numbersOf, recordsFor, takersOf } from "./recipients.js";
 
 /** Clients that are ended in one turn when their proxy is gone; the others go on meanwhile. */
 const CLIENTS_PER_TURN = 200;
@@ -107,19 +107,11 @@ export class ProxySession implements Carrier {
 		const [first] = members;
 		if (first && members.length === 1) first.sendPrepared(message);
 		if (members.length <= 1) return;
-		const takers = this.#takersOf(members, message);
-		const meant =
-			takers.length === members.length ? this.#selectionOf(selection, members) : numbersOf(takers);
+		const takers = takersOf(members, message, this.stream.isFull);
 		if (takers.length === 0) return;
+		const meant = takers === members ? this.#selectionOf(selection, members) : numbersOf(takers);
 		const records = recordsFor(takers, message);
 		this.stream.write({ type: "send", selection: meant, records, state: stateMarkOf(message) });
-	}
-
-	/** Those who are to get a message now: state is left out for who is behind, and for all when there is no room. */
-	#takersOf(members: readonly ClientConnection[], message: PreparedMessage): readonly ClientConnection[] {
-		if (message.delivery.kind === "event") return members;
-		if (!this.stream.isFull && !members.some(({ isBehind }) => isBehind)) return members;
-		return members.filter((member) => !member.keepsBack(message));
 	}
 
 	joined({ wire }: ClientConnection, group: string): void {
@@ -167,10 +159,8 @@ export class ProxySession implements Carrier {
 				this.#close(frame);
 				break;
 			case "pause":
-				this.#clients.get(frame.client)?.wire.pause();
-				break;
 			case "resume":
-				this.#clients.get(frame.client)?.wire.resume();
+				this.#clients.get(frame.client)?.wire[frame.type]();
 				break;
 			case "resync":
 				this.#resync(frame);

@@ -8,6 +8,17 @@ export function isOpen(wire: unknown): wire is FrameWire {
 	return wire instanceof FrameWire && !wire.isClosed;
 }
 
+/** Those who are to get a message now: state is left out for who is behind, and for all when there is no room. */
+export function takersOf(
+	members: readonly ClientConnection[],
+	message: PreparedMessage,
+	isFull: boolean,
+): readonly ClientConnection[] {
+	if (message.delivery.kind === "event") return members;
+	if (!isFull && !members.some(({ isBehind }) => isBehind)) return members;
+	return members.filter((member) => !member.keepsBack(message));
+}
+
 /** Just these clients. */
 export function numbersOf(members: readonly ClientConnection[]): ClientSelection {
 	return { kind: "clients", clients: members.flatMap(({ wire }) => (isOpen(wire) ? wire.number : [])) };

@@ -40,7 +40,7 @@ export class ReplayBuffer {
 
 	/** Bytes that are kept. */
 	get keptBytes(): number {
-		return this.#keptBytes;
+		return this.#kept.size;
 	}
 
 	/** Whether all that is unacknowledged is kept: only then can another socket go on. */
