@@ -7,16 +7,13 @@ import type { ClientConnection } from "./client-connection.js";
  */
 export type StateSource = (client: ClientConnection, key: string) => void;
 
-/** What brings one state of one client up to date. */
-export type StateTask = () => void;
-
 /** States that are brought up to date in one turn of the event loop; the rest waits for the next. */
 const TASKS_PER_TURN = 50;
 
 /** Those who can send the whole of a state, to clients that were too slow for its changes. */
 export class StateSources {
 	readonly #sources: StateSource[] = [];
-	readonly #tasks = new Fifo<StateTask>();
+	readonly #tasks = new Fifo<() => void>();
 	#isPlanned = false;
 
 	/** Adds one. */
@@ -30,7 +27,7 @@ export class StateSources {
 	}
 
 	/** Runs a task soon: many clients can have room at once, and a whole state may be much work. */
-	plan(task: StateTask): void {
+	plan(task: () => void): void {
 		this.#tasks.push(task);
 		if (this.#isPlanned) return;
 		this.#isPlanned = true;
