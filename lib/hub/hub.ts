@@ -1,5 +1,3 @@
-import type { Server } from "node:http";
-import type Koa from "koa";
 import { type Clock, deferred, type Log } from "../base/index.js";
 import { TrunklineError } from "../errors/index.js";
 import { type CloseMessage, MessageType } from "../protocols/index.js";
@@ -21,6 +19,7 @@ import { MemoryLifetime } from "./clients/memory-lifetime.js";
 import { StateSources } from "./clients/state-sources.js";
 import { Counters } from "./counters.js";
 import { Dispatcher } from "./dispatch/dispatcher.js";
+import { Explainer, type ExplainQuery, type Explanation } from "./dispatch/explanation.js";
 import { closeText } from "./dispatch/failure-text.js";
 import { ConnectionFilters, checkedFilter, DisconnectedContext, type HubFilter } from "./dispatch/filters.js";
 import { ConnectionContext } from "./dispatch/invocation-context.js";
@@ -34,7 +33,8 @@ import {
 	type UndeliverableEvent,
 } from "./hub-events.js";
 import { Listeners, settledWithin } from "./listeners.js";
-import { attach, checkServer } from "./mount.js";
+import { attach, checkServer, type MountOptions } from "./mount.js";
+import type { LinkStatus } from "./observing/link-facts.js";
 import { Observation } from "./observing/observation.js";
 import type { ConnectionEnd, ConnectionFacts, HubObserver } from "./observing/observer.js";
 import type { HubOptions } from "./options.js";
@@ -43,19 +43,6 @@ import { type ResolvedHubOptions, resolveHubOptions } from "./settings.js";
 import { type CloseOptions, DEFAULT_SHUTDOWN_TIMEOUT_MS, Deadline } from "./shutdown/deadline.js";
 import { drain } from "./shutdown/drain.js";
 import { ClientResults } from "./streams/client-results.js";
-
-/** Where a hub is mounted in an application that exists already. */
-export interface MountOptions {
-	/** The server whose upgrades and requests of the path are the hub's; those of other paths are left alone. */
-	readonly server: Server;
-	/**
-	 * The Koa application on that server. Requests of the hub's path do not pass its other middleware (upgrades never
-	 * do), wherever it was put on the server: before or after.
-	 */
-	readonly app?: Koa | undefined;
-	/** The hub's path, such as `/chat`. */
-	readonly path: string;
-}
 
 interface MountedEndpoint {
 	readonly path: string;
@@ -87,6 +74,7 @@ export class Hub<Client extends object = ClientMethods, Methods = unknown> {
 	#observation: Observation | undefined;
 	#terms: AuthenticationTerms | undefined;
 	readonly #clientHost: ClientHost;
+	readonly #explainer: Explainer;
 	#deadline: Deadline | undefined;
 	#closed: Promise<void> | undefined;
 
@@ -99,6 +87,8 @@ export class Hub<Client extends object = ClientMethods, Methods = unknown> {
 		this.#dispatcher = new Dispatcher(this.#untyped, methods);
 		this.#reception = new Reception(this.#untyped);
 		this.#clientHost = this.#makeClientHost();
+		const declared = (target: string): string | undefined => this.#dispatcher.declared(target);
+		this.#explainer = new Explainer({ hub: this.#untyped, clients: this.#clientHost, declared });
 	}
 
 	/** Name of this process in connection tokens. */
@@ -130,7 +120,7 @@ export class Hub<Client extends object = ClientMethods, Methods = unknown> {
 	use(filter: Middleware<Client> | HubFilter<Client>): this;
 	use(extension: Middleware | HubFilter | HubExtension): this;
 	use(added: unknown): this {
-		if (typeof added === "function") this.#dispatcher.use(added as Middleware);
+		if (typeof added === "function") this.#layer(added as Middleware, added.name);
 		else if (isExtension(added)) this.#extend(added);
 		else this.#filter(checkedFilter(added));
 		return this;
@@ -142,8 +132,13 @@ export class Hub<Client extends object = ClientMethods, Methods = unknown> {
 	}
 
 	#filter(filter: HubFilter): void {
-		if (filter.invocation) this.#dispatcher.use(filter.invocation);
+		if (filter.invocation) this.#layer(filter.invocation, filter.constructor?.name);
 		this.#filters.add(filter);
+	}
+
+	#layer(middleware: Middleware, name: string | undefined): void {
+		this.#dispatcher.use(middleware);
+		this.#explainer.add(name || "anonymous");
 	}
 
 	#extend(extension: HubExtension): void {
@@ -152,6 +147,8 @@ export class Hub<Client extends object = ClientMethods, Methods = unknown> {
 		const middleware = extension.install(this.#untyped);
 		if (extension.take) this.#dispatcher.take((ctx) => extension.take?.(ctx) ?? false);
 		if (middleware) this.#dispatcher.use(middleware);
+		if (extension.explain) this.#explainer.add(extension);
+		else if (middleware || extension.take) this.#explainer.add(extension.constructor?.name || "anonymous");
 		for (const path of this.paths) extension.mounted?.(path);
 	}
 
@@ -196,6 +193,20 @@ export class Hub<Client extends object = ClientMethods, Methods = unknown> {
 	/** Those who observe; undefined where nobody does, so that nothing has to be measured. @internal */
 	get observation(): Observation | undefined {
 		return this.#observation;
+	}
+
+	/**
+	 * Tells what would become of a call: which forwarding takes it, by which filter and pick, and which instance gets it; or
+	 * that it is handled here. Filters are asked as for a call; nothing is sent, and nothing changes.
+	 * @throws TrunklineError ERR_OPTION where neither a target nor a vmId is given.
+	 */
+	explain(query: ExplainQuery): Explanation {
+		return this.#explainer.explain(query);
+	}
+
+	/** The links of this hub, as proxy and as app server, and what they carry now. */
+	links(): readonly LinkStatus[] {
+		return this.#extensions.flatMap((extension) => extension.links?.() ?? []);
 	}
 
 	/** Takes a client whose messages come over `wire`, and runs the connected listeners. */

@@ -53,6 +53,14 @@ export type { Selection } from "./clients/selection.js";
 export type { StateSource, StateSources } from "./clients/state-sources.js";
 export { Counters } from "./counters.js";
 export { type CreateHubOptions, createHub } from "./create-hub.js";
+export type {
+	ExplainedInstance,
+	ExplainedStep,
+	ExplainedUpstream,
+	ExplainQuery,
+	Explanation,
+	ForwardingExplanation,
+} from "./dispatch/explanation.js";
 export { DisconnectedContext, type HubFilter } from "./dispatch/filters.js";
 export {
 	type Completer,
@@ -76,8 +84,17 @@ export type {
 	MethodTable,
 } from "./dispatch/method-types.js";
 export type { HubExtension, Layer, Middleware, Taker } from "./dispatch/middleware.js";
-export { Hub, type MountOptions } from "./hub.js";
+export { Hub } from "./hub.js";
 export type { HubEvents, HubListener, UndeliverableEvent } from "./hub-events.js";
+export type { MountOptions } from "./mount.js";
+export type {
+	LinkEndFacts,
+	LinkFacts,
+	LinkSessionCounters,
+	LinkSessionEndFacts,
+	LinkStatus,
+	RecoveryFacts,
+} from "./observing/link-facts.js";
 export type {
 	CallEnd,
 	CallFacts,

@@ -3,7 +3,19 @@ import type { Duplex } from "node:stream";
 import type Koa from "koa";
 import { TrunklineError } from "../errors/index.js";
 import type { Endpoint } from "../transports/index.js";
-import type { MountOptions } from "./hub.js";
+
+/** Where a hub is mounted in an application that exists already. */
+export interface MountOptions {
+	/** The server whose upgrades and requests of the path are the hub's; those of other paths are left alone. */
+	readonly server: Server;
+	/**
+	 * The Koa application on that server. Requests of the hub's path do not pass its other middleware (upgrades never
+	 * do), wherever it was put on the server: before or after.
+	 */
+	readonly app?: Koa | undefined;
+	/** The hub's path, such as `/chat`. */
+	readonly path: string;
+}
 
 /** The endpoints that take upgrades of a server: one listener for all, however many hubs are mounted there. */
 const upgradable = new WeakMap<Server, Endpoint[]>();

@@ -5,6 +5,7 @@ import type {
 	ClientConnection,
 	Hub,
 	HubExtension,
+	LinkStatus,
 	MessageChannel,
 } from "../../hub/index.js";
 import { type HubProtocol, HubTarget } from "../../protocols/index.js";
@@ -63,6 +64,10 @@ class LinkAcceptance implements HubExtension {
 	/** Proxies take their clients elsewhere, or keep them until somebody takes our place. */
 	async evacuate(): Promise<void> {
 		await this.#desk?.evacuate();
+	}
+
+	links(): readonly LinkStatus[] {
+		return [...(this.#desk?.status() ?? []), ...(this.#proxies?.status() ?? [])];
 	}
 
 	async close(): Promise<void> {
@@ -159,7 +164,6 @@ class LinkAcceptor implements Acceptor {
 	#take(channel: MessageChannel): ChannelHandler {
 		channel.maxMessageBytes = this.#options.maxLinkMessageBytes;
 		channel.connection.maxBufferedBytes = this.#options.maxLinkBufferedBytes;
-		this.#hub.counters.add("links");
 		return new LinkEnd(this.#hub, channel, this.#proxies);
 	}
 }

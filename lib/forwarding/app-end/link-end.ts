@@ -13,6 +13,7 @@ import {
 	parseInvokeArguments,
 } from "../../protocols/index.js";
 import { forwardingException } from "../forwarding-exception.js";
+import { LinkLife } from "../observing/link-life.js";
 import { type ForwardedClient, INVOKE_FAILED, type Proxies } from "./proxies.js";
 import type { ProxyPeer } from "./proxy-peer.js";
 
@@ -22,16 +23,21 @@ export class LinkEnd implements ChannelHandler {
 	readonly #channel: MessageChannel;
 	readonly #proxies: Proxies;
 	readonly #peers = new Set<ProxyPeer>();
+	readonly #life: LinkLife;
 
 	constructor(hub: Hub, channel: MessageChannel, proxies: Proxies) {
 		this.#hub = hub;
 		this.#channel = channel;
 		this.#proxies = proxies;
+		this.#life = new LinkLife(hub, { role: "app", wire: "dotnetify", peer: channel.request.remoteAddress });
 	}
 
 	/** Never holds the link: a client's messages wait in its own inbox. */
 	message(message: HubMessage): undefined {
-		if (message.type === MessageType.Close) this.#channel.close({ type: MessageType.Close });
+		if (message.type === MessageType.Close) {
+			this.#life.closing();
+			this.#channel.close({ type: MessageType.Close });
+		}
 		if (message.type !== MessageType.Invocation) return;
 		try {
 			this.#invoke(message);
@@ -43,7 +49,7 @@ export class LinkEnd implements ChannelHandler {
 	}
 
 	closed(): void {
-		this.#hub.counters.add("linksLost");
+		this.#life.down();
 		for (const peer of this.#peers) peer.detach(this.#channel);
 		this.#peers.clear();
 	}

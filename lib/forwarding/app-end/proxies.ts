@@ -1,4 +1,4 @@
-import type { ClientConnection, Hub, MessageChannel } from "../../hub/index.js";
+import type { ClientConnection, Hub, LinkStatus, MessageChannel } from "../../hub/index.js";
 import {
 	CONTEXT_KEY,
 	type ForwardedContext,
@@ -82,6 +82,11 @@ export class Proxies {
 		client.connection.items.set(CONTEXT_KEY, contextText);
 		this.#contexts.set(contextText, context);
 		return client;
+	}
+
+	/** Their links as they are now. */
+	status(): readonly LinkStatus[] {
+		return [...this.#peers.values()].map((peer) => peer.status);
 	}
 
 	/** Stops every timer. */

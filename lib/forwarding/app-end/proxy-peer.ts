@@ -5,6 +5,7 @@ import {
 	type ClientConnection,
 	type Hub,
 	invocationOf,
+	type LinkStatus,
 	type MessageChannel,
 	PreparedMessage,
 	type Selection,
@@ -42,6 +43,16 @@ export class ProxyPeer implements Carrier {
 		this.#hub = hub;
 		this.#options = options;
 		this.#gone = gone;
+	}
+
+	/** Its links as they are now. */
+	get status(): LinkStatus {
+		const [channel] = this.#channels;
+		return {
+			...{ role: "app", wire: "dotnetify", peer: channel?.request.remoteAddress ?? "", instance: undefined },
+			...{ links: this.#channels.size, clients: this.clients.size, held: 0, queued: this.#held.length },
+			...{ isDraining: false, counters: undefined },
+		};
 	}
 
 	attach(channel: MessageChannel): void {

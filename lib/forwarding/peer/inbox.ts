@@ -43,6 +43,11 @@ export class Inbox {
 		this.#listener = listener;
 	}
 
+	/** Whether its client is to be read no more. */
+	get isHeld(): boolean {
+		return this.#isHeld;
+	}
+
 	/** Messages that wait for their turn. */
 	get length(): number {
 		return this.#waiting?.length ?? 0;
@@ -77,6 +82,7 @@ export class Inbox {
 	/** Takes nothing any more, and gives what was not handed over. */
 	close(): HubMessage[] {
 		this.#isClosed = true;
+		this.#isHeld = false;
 		const dropped = [...(this.#waiting ?? [])].map(({ message }) => message);
 		this.#waiting = undefined;
 		this.#bytes = 0;

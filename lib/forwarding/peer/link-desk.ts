@@ -1,5 +1,5 @@
 import type { TrunklineError } from "../../errors/index.js";
-import { Heartbeat, type Hub, type MessageChannel } from "../../hub/index.js";
+import { Heartbeat, type Hub, type LinkStatus, type MessageChannel } from "../../hub/index.js";
 import { type HubProtocol, LengthSplitter } from "../../protocols/index.js";
 import type { ResolvedAcceptLinksOptions } from "../app-end/accept-options.js";
 import {
@@ -10,6 +10,7 @@ import {
 	newLinkId,
 } from "../link/link-greeting.js";
 import { LINK_PING_MS, LINK_PROTOCOL, REOPEN_FEATURE } from "../link/link-terms.js";
+import { LinkLife } from "../observing/link-life.js";
 import { type ResolvedSessionOptions, resolveSessionOptions } from "../session/index.js";
 import { ByeCode, type Hello, LINK_VERSIONS, writeByeSegment } from "../wire/index.js";
 import { PeerLink, type PeerLinkHost } from "./peer-link.js";
@@ -36,7 +37,7 @@ export class LinkDesk {
 	readonly #instance = newLinkId();
 	readonly #heartbeat: Heartbeat;
 	readonly #sessions = new Map<string, ProxySession>();
-	readonly #links = new Set<PeerLink>();
+	readonly #links = new Map<PeerLink, LinkLife>();
 	readonly #secretOf: (proof: string) => string | undefined;
 	readonly #linkHost: PeerLinkHost;
 	readonly #sessionHost: ProxySessionHost;
@@ -64,14 +65,19 @@ export class LinkDesk {
 		return this.#sessions.size;
 	}
 
+	/** The sessions as they are now. */
+	status(): readonly LinkStatus[] {
+		return [...this.#sessions.values()].map((session) => session.status);
+	}
+
 	/** Takes a peer's connection over, right after its handshake. */
 	take(channel: MessageChannel, proof: string | undefined): void {
 		const { connection, rest } = channel.detach();
 		connection.maxBufferedBytes = this.#options.maxLinkBufferedBytes;
 		const link = new PeerLink(connection, proof, this.#linkHost);
-		this.#links.add(link);
+		const peer = connection.request.remoteAddress;
+		this.#links.set(link, new LinkLife(this.#hub, { role: "app", wire: "native", peer }));
 		this.#heartbeat.add(link);
-		this.#hub.counters.add("links");
 		connection.listen(link);
 		link.begin(rest);
 	}
@@ -97,7 +103,7 @@ export class LinkDesk {
 			});
 		}
 		for (const session of sessions) session.stream.end("closed");
-		for (const link of this.#links) link.end(ByeCode.SessionOver, "The app server stops.");
+		for (const link of this.#links.keys()) link.end(ByeCode.SessionOver, "The app server stops.");
 	}
 
 	#makeLinkHost(): PeerLinkHost {
@@ -117,7 +123,7 @@ export class LinkDesk {
 			inboxLimits: { maxMessages: maxWaitingPerClient, maxBytes: maxWaitingBytesPerClient },
 			maxClients: maxClientsPerProxy,
 			closeLink: (session, place, incarnation, error) => {
-				for (const link of this.#links) {
+				for (const link of this.#links.keys()) {
 					if (link.session !== session || link.port?.link !== place) continue;
 					if (link.port.incarnation === incarnation) link.refuse(error);
 				}
@@ -146,25 +152,28 @@ export class LinkDesk {
 		// The proxy has given its former session up, whether we have noticed or not.
 		for (const session of this.#sessions.values())
 			if (session.instance === instance) session.stream.end("restarted");
-		const session = new ProxySession(this.#sessionHost, instance, id);
+		const { remoteAddress } = connection.request;
+		const session = new ProxySession(this.#sessionHost, { instance, id, peer: remoteAddress });
 		// Our HELLO has granted a whole window already, before it was known for which session.
 		session.stream.session.greeting();
 		this.#sessions.set(id, session);
-		const { remoteAddress } = connection.request;
 		this.#hub.log.info({ proxy: instance.slice(0, 8), remoteAddress }, "A proxy has a session here.");
 		return session;
 	}
 
 	#ended(session: ProxySession): void {
 		this.#sessions.delete(session.id);
-		for (const link of this.#links)
+		for (const link of this.#links.keys())
 			if (link.session === session) link.end(ByeCode.SessionOver, "The session is over.");
 	}
 
 	#closed(link: PeerLink, error: TrunklineError | undefined): void {
+		const life = this.#links.get(link);
 		this.#links.delete(link);
 		this.#heartbeat.remove(link);
-		this.#hub.counters.add("linksLost");
+		if (error) life?.failed(error);
+		else if (link.isEnding) life?.closing();
+		life?.down();
 		if (error?.code !== "ERR_LINK_PROTOCOL") return;
 		this.#hub.counters.add("linkProtocolErrors");
 		this.#hub.report({ code: error.code, reason: error.message });

@@ -30,6 +30,7 @@ export class PeerLink implements ConnectionListener {
 	#heardAt: number;
 	#sentAt: number;
 	#error: TrunklineError | undefined;
+	#isEnding = false;
 
 	/** `rest` is what came behind the handshake. */
 	constructor(connection: Connection, proof: string | undefined, host: PeerLinkHost) {
@@ -55,6 +56,11 @@ export class PeerLink implements ConnectionListener {
 
 	get port(): LinkPort | undefined {
 		return this.#port;
+	}
+
+	/** Whether this end has ended it in order. */
+	get isEnding(): boolean {
+		return this.#isEnding;
 	}
 
 	/** Speaks first, and takes what has come already. */
@@ -85,6 +91,7 @@ export class PeerLink implements ConnectionListener {
 
 	/** Ends the link in order. */
 	end(code: number, text: string): void {
+		this.#isEnding = true;
 		this.#segments.bye(code, text);
 		this.connection.close();
 	}

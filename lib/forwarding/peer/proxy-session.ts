@@ -5,6 +5,7 @@ import type {
 	ClientConnection,
 	DisconnectReason,
 	Hub,
+	LinkStatus,
 	PreparedMessage,
 	Selection,
 	User,
@@ -21,6 +22,7 @@ import {
 import { FrameStream } from "../link/frame-stream.js";
 import { MAX_RETAINED_BYTES } from "../link/link-terms.js";
 import { checkOpenContext, type OpenContext, openedRequest } from "../link/open-context.js";
+import { countersOf, SessionLife } from "../observing/link-life.js";
 import type { ResolvedSessionOptions, SessionEnd } from "../session/index.js";
 import type {
 	ClientSelection,
@@ -50,6 +52,13 @@ export interface ProxySessionHost {
 	ended(session: ProxySession, end: SessionEnd): void;
 }
 
+/** What a session is called, and the address that its first link came from. */
+export interface ProxySessionNames {
+	readonly id: string;
+	readonly instance: string;
+	readonly peer: string;
+}
+
 /** An app server's session with one proxy instance: the clients that this proxy holds. */
 export class ProxySession implements Carrier {
 	/** Names the session, and the proxy's instance. */
@@ -58,6 +67,7 @@ export class ProxySession implements Carrier {
 	readonly stream: FrameStream;
 	readonly #host: ProxySessionHost;
 	readonly #hub: Hub;
+	readonly #life: SessionLife;
 	readonly #clients = new Map<number, PeerClient>();
 	/** Clients of which it is not known yet whether they may be here: they hear nothing that is for all. */
 	#pending = 0;
@@ -65,11 +75,12 @@ export class ProxySession implements Carrier {
 	/** Resolved when the last client has gone elsewhere. */
 	#evacuated: Deferred<void> | undefined;
 
-	constructor(host: ProxySessionHost, instance: string, id: string) {
+	constructor(host: ProxySessionHost, { instance, id, peer }: ProxySessionNames) {
 		this.#host = host;
 		this.#hub = host.hub;
 		this.instance = instance;
 		this.id = id;
+		this.#life = new SessionLife(host.hub, { role: "app", wire: "native", peer });
 		this.stream = new FrameStream({
 			clock: host.hub.clock,
 			options: host.options,
@@ -86,6 +97,16 @@ export class ProxySession implements Carrier {
 	/** Clients of this proxy that are here. */
 	get size(): number {
 		return this.#clients.size;
+	}
+
+	/** As it is now. */
+	get status(): LinkStatus {
+		const { session } = this.stream;
+		return {
+			...{ ...this.#life.facts, instance: this.instance.slice(0, 8), links: session.links },
+			...{ clients: this.#clients.size, held: this.#life.held, queued: 0 },
+			...{ isDraining: this.#evacuated !== undefined, counters: countersOf(session.counters) },
+		};
 	}
 
 	/** Undefined where a sender who can wait need not. */
@@ -191,8 +212,14 @@ export class ProxySession implements Carrier {
 			...{ number, connectionId, connection: undefined, left: undefined },
 			wire: new FrameWire(this, number, protocolOf(protocol)),
 			inbox: new Inbox(this.#host.inboxLimits, {
-				hold: () => this.stream.write({ type: "hold", client: number }),
-				go: () => this.stream.write({ type: "go", client: number }),
+				hold: () => {
+					this.#life.hold();
+					this.stream.write({ type: "hold", client: number });
+				},
+				go: () => {
+					this.#life.release();
+					this.stream.write({ type: "go", client: number });
+				},
 				failed: (cause) => this.#failed(client, cause),
 			}),
 		};
@@ -326,6 +353,7 @@ export class ProxySession implements Carrier {
 	/** Nothing goes to it or comes from it any more; what nobody has seen is reported. */
 	#drop(client: PeerClient): void {
 		client.wire.cut();
+		if (client.inbox.isHeld) this.#life.release();
 		for (const dropped of client.inbox.close()) this.#reportDropped(client, dropped);
 	}
 
@@ -376,6 +404,7 @@ export class ProxySession implements Carrier {
 		};
 		this.#hub.log[reason === "closed" ? "info" : "warn"](fields, "A session with a proxy is over.");
 		for (const client of clients) this.#drop(client);
+		this.#life.ended(end, clients.length, this.stream.session.counters);
 		this.#endSome(clients, error);
 		this.#host.ended(this, end);
 	}

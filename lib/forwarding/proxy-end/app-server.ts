@@ -3,8 +3,10 @@ import type {
 	ClientConnection,
 	Completer,
 	DisconnectReason,
+	ExplainedUpstream,
 	Hub,
 	InvocationContext,
+	LinkStatus,
 } from "../../hub/index.js";
 import {
 	decodeRawMessage,
@@ -18,10 +20,11 @@ import {
 	writeMessagePack,
 } from "../../protocols/index.js";
 import { contextTextOf } from "../client-context.js";
+import { LinkLife } from "../observing/link-life.js";
 import type { UpstreamUrl } from "../upstream/addresses.js";
 import type { ForwardedClient, UpMessage } from "../upstream/forwarded-client.js";
 import { NativeUpstream } from "../upstream/native-upstream.js";
-import { type PickStrategy, pickFunction } from "../upstream/pick.js";
+import type { PickStrategy } from "../upstream/pick.js";
 import type { RemoteCall } from "../upstream/remote-client.js";
 import {
 	disconnectOf,
@@ -33,6 +36,7 @@ import {
 	kindOf,
 	type LostMessage,
 } from "./forwarded-message.js";
+import type { MessageLink } from "./link.js";
 import { LinkPool } from "./link-pool.js";
 import type { ResolvedForwardingOptions } from "./options.js";
 import { type PoolMaker, Upstream } from "./upstream.js";
@@ -84,7 +88,7 @@ export class AppServer {
 		this.#listener = listener;
 		const { url, replicas, hub, options } = settings;
 		const urls = replicas?.urls() ?? [{ url, weight: 1 }];
-		const pick = pickFunction(replicas?.pick ?? "rendezvous");
+		const pick = replicas?.pick ?? "rendezvous";
 		this.#native = new NativeUpstream(
 			{ name: url, urls, pick, hub, options },
 			{
@@ -98,6 +102,26 @@ export class AppServer {
 
 	get wasReached(): boolean {
 		return this.#native.wasReached || this.#fallback?.wasReached === true;
+	}
+
+	/** Its links as they are now. */
+	status(): readonly LinkStatus[] {
+		const fallback = this.#fallback;
+		if (!fallback) return this.#native.status();
+		const { links, clients, waiting: queued } = fallback;
+		const unknown = { instance: undefined, held: 0, isDraining: false, counters: undefined };
+		return [
+			{ role: "proxy", wire: "dotnetify", peer: this.#settings.url, links, clients, queued, ...unknown },
+		];
+	}
+
+	/** Who would take a call. */
+	explain(ctx: InvocationContext, isCopy: boolean): ExplainedUpstream {
+		const { url } = this.#settings;
+		if (!this.#fallback) return { url, isCopy, ...this.#native.explain(ctx) };
+		const reason =
+			"It speaks dotNetify's wire: the next link takes it, or the one that has messages of the client.";
+		return { url, isCopy, wire: "dotnetify", instances: [], picked: undefined, reason };
 	}
 
 	open(): void {
@@ -289,7 +313,19 @@ export class AppServer {
 		const { connectionPoolSize, useMessagePack, secret, maxLinkMessageBytes, reconnect } = options;
 		const settings = { url, useMessagePack, secret, maxMessageBytes: maxLinkMessageBytes, reconnect };
 		const { clock, log } = hub;
-		return (listener) => new LinkPool(connectionPoolSize, { ...settings, clock, log }, listener);
+		return (listener) => {
+			const lives = new Map<MessageLink, LinkLife>();
+			const up = (link: MessageLink): void => {
+				lives.set(link, new LinkLife(hub, { role: "proxy", wire: "dotnetify", peer: url }));
+				listener.up(link);
+			};
+			const down = (link: MessageLink): void => {
+				lives.get(link)?.down();
+				lives.delete(link);
+				listener.down(link);
+			};
+			return new LinkPool(connectionPoolSize, { ...settings, clock, log }, { ...listener, up, down });
+		};
 	}
 }
 

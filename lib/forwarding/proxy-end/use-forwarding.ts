@@ -3,9 +3,11 @@ import { type ErrorCode, messageOf, TrunklineError } from "../../errors/index.js
 import type {
 	ClientConnection,
 	DisconnectReason,
+	ForwardingExplanation,
 	Hub,
 	HubExtension,
 	InvocationContext,
+	LinkStatus,
 	Middleware,
 } from "../../hub/index.js";
 import { DISCONNECTED_METHOD, HubTarget, parseLinkResponse } from "../../protocols/index.js";
@@ -107,6 +109,22 @@ class Forwarding implements HubExtension {
 
 	ready(): boolean {
 		return this.#servers.length > 0 && this.#servers.every((server) => server.wasReached);
+	}
+
+	links(): readonly LinkStatus[] {
+		return this.#servers.flatMap((server) => server.status());
+	}
+
+	explain(ctx: InvocationContext): ForwardingExplanation {
+		const { haltPipeline: halts, filter } = this.#options;
+		const last = halts ? this.#servers.length - 1 : -1;
+		const upstreams = this.#servers.map((server, at) => server.explain(ctx, at !== last));
+		try {
+			const takes = !isLinkMethod(ctx.target) && filter(ctx);
+			return { takes, failure: undefined, halts, upstreams: takes ? upstreams : [] };
+		} catch (thrown) {
+			return { takes: false, failure: messageOf(thrown), halts, upstreams: [] };
+		}
 	}
 
 	async close(): Promise<void> {

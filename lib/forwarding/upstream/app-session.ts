@@ -6,6 +6,7 @@ import { FrameStream } from "../link/frame-stream.js";
 import { newLinkId } from "../link/link-greeting.js";
 import { REOPEN_FEATURE, SHARED_FEATURE } from "../link/link-terms.js";
 import { openContextOf } from "../link/open-context.js";
+import { SessionLife } from "../observing/link-life.js";
 import type { ResolvedSessionOptions, SessionEnd } from "../session/index.js";
 import { type Frame, type Hello, MAX_NAME_BYTES } from "../wire/index.js";
 import { AppFrames } from "./app-frames.js";
@@ -60,6 +61,8 @@ export class AppSession {
 	/** How ids of calls to clients begin, beside what the client's connection says. */
 	readonly ids: string;
 	readonly stream: FrameStream;
+	/** As it is counted and told. */
+	readonly life: SessionLife;
 	readonly clients: Map<number, RemoteClient> = new Map();
 	/** Whether the app server is about to stop. */
 	isDraining = false;
@@ -81,6 +84,7 @@ export class AppSession {
 		this.reopens = hello.features.includes(REOPEN_FEATURE);
 		this.ids = ids;
 		this.#frames = new AppFrames(this, host.hub);
+		this.life = new SessionLife(host.hub, { role: "proxy", wire: "native", peer: url });
 		this.stream = new FrameStream({
 			clock: host.hub.clock,
 			options: host.options,
@@ -194,6 +198,7 @@ export class AppSession {
 		const { url } = this;
 		const fields = { url, reason: end.reason, clients: this.clients.size, cause: error && messageOf(error) };
 		hub.log[end.reason === "closed" ? "info" : "warn"](fields, "A session with an app server is over.");
+		this.life.ended(end, this.clients.size, this.stream.session.counters);
 		this.#host.ended(this, end, error);
 	}
 }

@@ -1,6 +1,7 @@
 import type { ErrorCode } from "../../errors/index.js";
 import type { ClientConnection, DisconnectReason } from "../../hub/index.js";
 import type { RawInvocation, RawMessage } from "../../protocols/index.js";
+import type { Recovery } from "../observing/link-life.js";
 import type { AppSession } from "./app-session.js";
 import type { RemoteCall, RemoteClient } from "./remote-client.js";
 
@@ -41,6 +42,8 @@ export class ForwardedClient {
 	parked: UpMessage[] | undefined;
 	/** Calls that are made again as soon as there is a session. */
 	replays: readonly RawInvocation[] = NO_REPLAYS;
+	/** It lost its home, and is to get another one. */
+	recovery: Recovery | undefined;
 	/** Sessions that have it beside its home. */
 	#guests: RemoteClient[] | undefined;
 	/** Which session takes what the client sends for a stream. */
@@ -72,7 +75,16 @@ export class ForwardedClient {
 			this.#guests = this.#guests?.filter((guest) => guest !== remote);
 			if (this.home && this.home !== remote) this.#guests = [...(this.#guests ?? []), this.home];
 			this.home = remote;
+			this.recovery?.opened();
+			this.recovery = undefined;
 		} else this.#guests = [...(this.#guests ?? []), remote];
+	}
+
+	/** The client is gone: nothing of it follows. */
+	ending(reason: DisconnectReason): void {
+		this.end = reason;
+		this.recovery?.left();
+		this.recovery = undefined;
 	}
 
 	/** A session has it no more. */

@@ -1,6 +1,15 @@
 import { messageOf, TrunklineError } from "../../errors/index.js";
-import type { ClientConnection, DisconnectReason, Hub } from "../../hub/index.js";
+import type {
+	ClientConnection,
+	DisconnectReason,
+	ExplainedUpstream,
+	Hub,
+	InvocationContext,
+	LinkStatus,
+} from "../../hub/index.js";
 import { MessageType, type RawMessage } from "../../protocols/index.js";
+import { explainPlace } from "../observing/explained-place.js";
+import { countersOf, Recovery } from "../observing/link-life.js";
 import type { ResolvedForwardingOptions } from "../proxy-end/options.js";
 import { resolveSessionOptions, type SessionEnd } from "../session/index.js";
 import type { Hello } from "../wire/index.js";
@@ -9,7 +18,7 @@ import { AppSession, type AppSessionHost } from "./app-session.js";
 import { CallQueue, type QueuedMessage } from "./call-queue.js";
 import { ForwardedClient, type Undelivered, type UpMessage } from "./forwarded-client.js";
 import { leftovers } from "./leftovers.js";
-import type { PickFunction } from "./pick.js";
+import { type PickStrategy, pickFunction } from "./pick.js";
 import { Placement } from "./placement.js";
 import type { RemoteCall, RemoteClient } from "./remote-client.js";
 import { Sessions } from "./sessions.js";
@@ -33,7 +42,7 @@ export interface NativeUpstreamSettings {
 	readonly name: string;
 	/** Where it is: one address, or those of replicas. */
 	readonly urls: readonly UpstreamUrl[];
-	readonly pick: PickFunction;
+	readonly pick: PickStrategy;
 	readonly hub: Hub;
 	readonly options: ResolvedForwardingOptions;
 }
@@ -51,6 +60,7 @@ export class NativeUpstream {
 	readonly #addresses: Addresses;
 	readonly #queue: CallQueue;
 	readonly #sessions: Sessions;
+	readonly #strategy: PickStrategy;
 	readonly #placement: Placement;
 	readonly #clients = new Map<ClientConnection, ForwardedClient>();
 	readonly #sessionHost: AppSessionHost;
@@ -63,7 +73,8 @@ export class NativeUpstream {
 		this.#hub = hub;
 		this.#options = options;
 		this.#listener = listener;
-		this.#sessions = new Sessions(pick);
+		this.#strategy = pick;
+		this.#sessions = new Sessions(pickFunction(pick));
 		this.#sessionHost = this.#makeSessionHost();
 		this.#queue = new CallQueue(options, hub.clock, (queued) => this.#expired(queued));
 		this.#placement = new Placement(this.#sessions, {
@@ -71,9 +82,8 @@ export class NativeUpstream {
 			placed: (client) => this.#unpark(client),
 		});
 		const { connectionPoolSize: poolSize, secret, reconnect } = options;
-		const { clock, log } = hub;
 		this.#addresses = new Addresses(
-			{ poolSize, secret, reconnect, clock, log },
+			{ poolSize, secret, reconnect, hub },
 			{
 				sessionFor: (hello, links) => this.#sessionFor(hello, links),
 				joined: (session) => this.#joined(session),
@@ -107,6 +117,23 @@ export class NativeUpstream {
 	/** Messages that wait for a session. */
 	get waiting(): number {
 		return this.#queue.length;
+	}
+
+	/** Its sessions as they are now; one entry without an instance where there is none. */
+	status(): readonly LinkStatus[] {
+		const [first, ...others] = [...this.#sessions].map((session) => this.#statusOf(session));
+		const queued = this.#queue.length;
+		if (first) return [{ ...first, queued }, ...others];
+		const nobody = { instance: undefined, links: 0, held: 0, isDraining: false, counters: undefined };
+		const clients = this.#clients.size;
+		return [{ role: "proxy", wire: "native", peer: this.name, ...nobody, clients, queued }];
+	}
+
+	/** Which instance would take a call, and why. */
+	explain(ctx: InvocationContext): Omit<ExplainedUpstream, "url" | "isCopy"> {
+		const client = this.#clients.get(ctx.connection);
+		const linksOf = (session: AppSession): number => this.#addresses.of(session);
+		return explainPlace({ ctx, sessions: this.#sessions, strategy: this.#strategy, client, linksOf });
 	}
 
 	/** Starts to connect, also again where the server was found to know no native link. */
@@ -157,7 +184,7 @@ export class NativeUpstream {
 	disconnect(connection: ClientConnection, reason: DisconnectReason): void {
 		const client = this.#clients.get(connection);
 		if (!client) return;
-		client.end = reason;
+		client.ending(reason);
 		for (const remote of client.remotes) remote.takeAll();
 		if (client.waiting === 0 && !client.parked) this.#leave(client, reason);
 	}
@@ -298,7 +325,10 @@ export class NativeUpstream {
 				this.#addresses.cut(session, { link, incarnation, error }),
 			ended: (session, end) => this.#ended(session, end),
 			draining: (session) => this.#placement.evacuate(session),
-			freed: (remote) => this.#placement.moved(remote, remote.session.reopens),
+			freed: (remote) => {
+				if (!remote.client.hasEnded) remote.session.life.migrated();
+				this.#placement.moved(remote, remote.session.reopens);
+			},
 		};
 	}
 
@@ -307,7 +337,6 @@ export class NativeUpstream {
 		if (known) return known;
 		const session = new AppSession(this.#sessionHost, hello, { url, weight, ids: nextIds() });
 		this.#sessions.add(session);
-		this.#hub.counters.add("linkSessions");
 		return session;
 	}
 
@@ -368,7 +397,6 @@ export class NativeUpstream {
 	#ended(session: AppSession, end: SessionEnd): void {
 		this.#sessions.remove(session);
 		this.#addresses.leave(session);
-		this.#hub.counters.add("linkSessionsLost");
 		const { lost, unsent, unopened } = leftovers(session.clients, end, this.#hub.clock.elapsed());
 		const reason = `The app server ${this.name} was lost before it had confirmed the message; it may have been processed.`;
 		const failure: Undelivered = { code: "ERR_FORWARD_LINK_LOST", reason };
@@ -381,9 +409,29 @@ export class NativeUpstream {
 			for (const { client, up } of unsent) this.#fail(client, up, this.#closedFailure);
 		else {
 			this.#queue.putBack(unsent);
+			if (session.reopens) this.#recover(session, remotes);
 			this.#placement.resettle(remotes, session.reopens);
 			this.#drainQueue();
 		}
+	}
+
+	#recover({ life }: AppSession, remotes: readonly RemoteClient[]): void {
+		const clients = remotes.flatMap(({ client }) => (client.home || client.hasEnded ? [] : client));
+		if (clients.length === 0) return;
+		const recovery = new Recovery(this.#hub, life.facts, clients.length);
+		for (const client of clients) {
+			client.recovery?.left();
+			client.recovery = recovery;
+		}
+	}
+
+	#statusOf(session: AppSession): LinkStatus {
+		const { life, clients, isDraining, stream } = session;
+		return {
+			...{ ...life.facts, instance: session.name.slice(0, 8), links: this.#addresses.of(session) },
+			...{ clients: clients.size, held: life.held, queued: 0, isDraining },
+			counters: countersOf(stream.session.counters),
+		};
 	}
 
 	/** A client loses an app server: whoever waits for an answer is told. */

@@ -101,12 +101,16 @@ export class RemoteClient {
 	}
 
 	hold(): void {
-		this.#held ??= deferred();
+		if (this.#held) return;
+		this.#held = deferred();
+		this.session.life.hold();
 	}
 
 	go(): void {
-		this.#held?.resolve();
+		if (!this.#held) return;
+		this.#held.resolve();
 		this.#held = undefined;
+		this.session.life.release();
 	}
 
 	/** Nothing is passed on any more, in either direction. */

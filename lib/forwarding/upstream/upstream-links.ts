@@ -1,7 +1,9 @@
-import type { BackoffOptions, Clock, Log } from "../../base/index.js";
+import type { BackoffOptions } from "../../base/index.js";
 import { messageOf, type TrunklineError } from "../../errors/index.js";
+import type { Hub } from "../../hub/index.js";
 import { checkAnswerProof, checkHello, NEW_SESSION_FEATURE } from "../link/link-greeting.js";
 import { LinkSegments } from "../link/link-segments.js";
+import { LinkLife } from "../observing/link-life.js";
 import type { LinkPort } from "../session/index.js";
 import { ByeCode, type Hello, LINK_VERSIONS } from "../wire/index.js";
 import type { AppSession } from "./app-session.js";
@@ -19,8 +21,7 @@ export interface UpstreamLinksSettings {
 	readonly poolSize: number;
 	readonly secret: string | undefined;
 	readonly reconnect: BackoffOptions;
-	readonly clock: Clock;
-	readonly log: Log;
+	readonly hub: Hub;
 }
 
 /** Who hears of them. */
@@ -42,6 +43,7 @@ interface Joined {
 	readonly segments: LinkSegments;
 	readonly port: LinkPort;
 	readonly session: AppSession;
+	readonly life: LinkLife;
 }
 
 /**
@@ -67,9 +69,11 @@ export class UpstreamLinks {
 			refused: (link: SegmentLink) => this.#refused(link),
 			unknown: () => this.#unknown(),
 		};
+		const { clock, log } = settings.hub;
+		const linkSettings = { ...settings, clock, log };
 		this.#links = Array.from(
 			{ length: settings.poolSize },
-			(_, at) => new SegmentLink(settings.firstPlace + at, settings, owner),
+			(_, at) => new SegmentLink(settings.firstPlace + at, linkSettings, owner),
 		);
 	}
 
@@ -109,13 +113,15 @@ export class UpstreamLinks {
 
 	/** Cuts a link that the session has dropped; it connects anew. */
 	cut(place: number, incarnation: number, error: TrunklineError): void {
-		const { url, log } = this.#settings;
-		log.warn(
+		const { url, hub } = this.#settings;
+		hub.log.warn(
 			{ url, link: place, code: error.code, reason: error.message },
 			"A link to an app server is closed.",
 		);
 		const link = this.#links[place - this.#settings.firstPlace];
-		if (link?.incarnation === incarnation) link.cut();
+		if (link?.incarnation !== incarnation) return;
+		this.#joined.get(link)?.life.failed(error);
+		link.cut();
 	}
 
 	/** Tells the app server that a session is over, and lets its links connect anew. */
@@ -123,15 +129,17 @@ export class UpstreamLinks {
 		for (const [link, joined] of this.#joined) {
 			if (joined.session !== session) continue;
 			joined.segments.bye(ByeCode.SessionOver, "");
-			this.#joined.delete(link);
+			this.#forget(link, joined);
 			link.cut();
 		}
 	}
 
 	/** Ends all links for good; resolves when their sockets are gone. */
 	async close(): Promise<void> {
-		for (const { segments } of this.#joined.values()) segments.bye(ByeCode.SessionOver, "");
-		this.#joined.clear();
+		for (const [link, joined] of this.#joined) {
+			joined.segments.bye(ByeCode.SessionOver, "");
+			this.#forget(link, joined);
+		}
 		this.#segments.clear();
 		await Promise.all(this.#links.map((link) => link.close()));
 	}
@@ -168,7 +176,9 @@ export class UpstreamLinks {
 			sendAck: (acks) => segments.sendAck(acks),
 		};
 		segments.hello(this.#helloFor(session, port));
-		this.#joined.set(link, { segments, port, session });
+		const { url, hub } = this.#settings;
+		const life = new LinkLife(hub, { role: "proxy", wire: "native", peer: url });
+		this.#joined.set(link, { segments, port, session, life });
 		const fault = session.stream.session.addLink(port, { delivered: 0, window: hello.window });
 		if (fault) throw fault;
 		this.#listener.joined(session);
@@ -184,10 +194,14 @@ export class UpstreamLinks {
 
 	/** The peer has ended the link, or cannot be understood. */
 	#over(link: SegmentLink, code: number, error: TrunklineError): void {
-		const { url, log } = this.#settings;
-		const session = this.#joined.get(link)?.session;
+		const { url, hub } = this.#settings;
+		const { session, life } = this.#joined.get(link) ?? {};
+		life?.failed(error);
 		const isQuiet = code === ByeCode.SessionOver || code === ByeCode.Done;
-		log[isQuiet ? "debug" : "warn"]({ url, code: error.code, reason: messageOf(error) }, "A link is over.");
+		hub.log[isQuiet ? "debug" : "warn"](
+			{ url, code: error.code, reason: messageOf(error) },
+			"A link is over.",
+		);
 		if (session && code === ByeCode.SessionOver) this.#listener.over(session);
 		else if (session && error.code === "ERR_LINK_PROTOCOL")
 			session.stream.session.rejectLink(link.place, link.incarnation, error.message);
@@ -198,7 +212,15 @@ export class UpstreamLinks {
 		this.#segments.delete(link);
 		const joined = this.#joined.get(link);
 		this.#joined.delete(link);
+		joined?.life.down();
 		joined?.session.stream.session.removeLink(joined.port.link, joined.port.incarnation);
+	}
+
+	/** This end ends it. */
+	#forget(link: SegmentLink, { life }: Joined): void {
+		this.#joined.delete(link);
+		life.closing();
+		life.down();
 	}
 
 	#refused(link: SegmentLink): void {

@@ -54,6 +54,11 @@ export class Dispatcher {
 		});
 	}
 
+	/** The name that a method was declared with. */
+	declared(target: string): string | undefined {
+		return this.#methods.get(target.toLowerCase())?.name;
+	}
+
 	#compose(layers: readonly Middleware[]): Composed<InvocationContext> {
 		return compose([...layers], {
 			answered(ctx, value) {

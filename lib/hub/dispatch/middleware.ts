@@ -1,6 +1,8 @@
 import { TrunklineError } from "../../errors/index.js";
 import type { ClientMethods } from "../clients/client-proxy.js";
 import type { Hub } from "../hub.js";
+import type { LinkStatus } from "../observing/link-facts.js";
+import type { ForwardingExplanation } from "./explanation.js";
 import type { InvocationContext } from "./invocation-context.js";
 
 /** One layer of an onion: do something, call `next` at most once, await it, do something. */
@@ -35,6 +37,10 @@ export interface HubExtension {
 	readonly maxFrameBytes?: number | undefined;
 	/** False until the hub may take traffic (a proxy that has not reached an app server yet). Absent: always ready. */
 	ready?(): boolean;
+	/** What becomes of a call that nobody has made (`hub.explain`); must change nothing. Absent: it takes no calls. */
+	explain?(ctx: InvocationContext): ForwardingExplanation;
+	/** Its links as they are now (`hub.links`). */
+	links?(): readonly LinkStatus[];
 	/**
 	 * Called first by `hub.close`: clients that others can have are handed over. Resolves when they are; it is waited for up
 	 * to the deadline of the close.

@@ -2,6 +2,7 @@ import type { ErrorCode } from "../../errors/index.js";
 import type { TransportName } from "../../transports/index.js";
 import type { DisconnectReason } from "../clients/client-connection.js";
 import type { DownloadEnd } from "../streams/download.js";
+import type { LinkEndFacts, LinkFacts, LinkSessionEndFacts, RecoveryFacts } from "./link-facts.js";
 
 /**
  * Why a call failed: the code of a `TrunklineError`; a `HubException`; `UnknownMethod`, where nobody takes the call;
@@ -110,4 +111,20 @@ export interface HubObserver {
 	/** A client was asked for a result. */
 	clientResultAsked?(facts: ClientResultFacts): void;
 	clientResultEnded?(facts: ClientResultEnd): void;
+	/** A link between a proxy and an app server is there: this hub is one of both. */
+	linkUp?(facts: LinkFacts): void;
+	/** It is gone. A proxy connects it anew. */
+	linkDown?(facts: LinkEndFacts): void;
+	/** The first native link between two instances is up. */
+	linkSessionOpened?(facts: LinkFacts): void;
+	/** A session of native links is over, with all that it did. */
+	linkSessionEnded?(facts: LinkSessionEndFacts): void;
+	/** At a proxy: all clients of a session that is over are opened again, as far as they are still there. */
+	clientsRecovered?(facts: RecoveryFacts): void;
+	/** At a proxy: an app server has handed a client over, which goes to another one. */
+	clientMigrated?(facts: LinkFacts): void;
+	/** Too much of a forwarded client waits at the app server: its proxy reads no more of it. */
+	clientHeld?(facts: LinkFacts): void;
+	/** It is read again, or gone. */
+	clientReleased?(facts: LinkFacts): void;
 }
