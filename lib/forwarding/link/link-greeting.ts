@@ -21,12 +21,13 @@ export function newLinkId(): Buffer {
 	return randomBytes(ID_BYTES);
 }
 
-/** Checks the role and the version of a peer. @throws TrunklineError ERR_LINK_PROTOCOL */
+/** Checks the role and the version of a peer. @throws TrunklineError ERR_LINK_PROTOCOL, ERR_LINK_VERSION */
 export function checkHello(hello: Hello, role: LinkRole): void {
 	if (hello.role !== role) throw violation(`a ${hello.role} greeted where a ${role} was expected`);
 	if (commonVersion(LINK_VERSIONS, hello.versions) !== undefined) return;
-	const [lowest, highest] = hello.versions;
-	throw violation(`it speaks versions ${lowest} to ${highest} only`);
+	const theirs = hello.versions.join(" to ");
+	const text = `It speaks the versions ${theirs} of native links, and this one ${LINK_VERSIONS.join(" to ")}: upgrade the older of both.`;
+	throw new TrunklineError("ERR_LINK_VERSION", text);
 }
 
 /** By which an app server shows that it knows the secret as well: over the proxy's own proof, which is used once. */

@@ -48,7 +48,7 @@ export class LinkSegments {
 			this.#reader.push(bytes);
 			for (let segment = this.#next(); segment; segment = this.#next()) this.#take(segment);
 		} catch (thrown) {
-			this.refuse(ByeCode.Violation, thrown);
+			this.refuse(thrown);
 		}
 	}
 
@@ -76,10 +76,12 @@ export class LinkSegments {
 	}
 
 	/** Ends a link that cannot go on: the peer is told no more than the code, its owner hears why. */
-	refuse(code: number, thrown: unknown): void {
+	refuse(thrown: unknown): void {
 		if (this.#state === "over") return;
 		const error = thrown instanceof TrunklineError ? thrown : violation(messageOf(thrown), { cause: thrown });
-		this.bye(code, error.code);
+		const code = error.code === "ERR_LINK_VERSION" ? ByeCode.Version : ByeCode.Violation;
+		// Versions are no secret, and the other operator needs to know them as well.
+		this.bye(code, code === ByeCode.Version ? error.message : error.code);
 		this.#listener.over(code, error);
 	}
 
@@ -90,8 +92,7 @@ export class LinkSegments {
 	#take(segment: Segment): void {
 		if (segment.kind === "bye") {
 			this.#state = "over";
-			const text = `The peer has ended the link (${segment.code}): ${segment.text.slice(0, 200)}`;
-			this.#listener.over(segment.code, new TrunklineError("ERR_FORWARD_LINK_LOST", text));
+			this.#listener.over(segment.code, farewell(segment));
 		} else if (segment.kind === "hello") this.#greeted(segment.hello);
 		else if (segment.kind === "ping") return;
 		else if (this.#state === "hello") throw violation(`a segment of kind ${segment.kind} came before HELLO`);
@@ -104,4 +105,10 @@ export class LinkSegments {
 		this.#state = "open";
 		this.#listener.hello(hello);
 	}
+}
+
+/** Why the peer has ended the link, as it says. */
+function farewell({ code, text }: Segment & { readonly kind: "bye" }): TrunklineError {
+	const cause = code === ByeCode.Version ? "ERR_LINK_VERSION" : "ERR_FORWARD_LINK_LOST";
+	return new TrunklineError(cause, `The peer has ended the link (${code}): ${text.slice(0, 200)}`);
 }

@@ -7,6 +7,7 @@ const REFUSALS: ReadonlySet<ErrorCode> = new Set([
 	"ERR_LINK_PROTOCOL",
 	"ERR_LINK_STALLED",
 	"ERR_LINK_REFUSED",
+	"ERR_LINK_VERSION",
 ]);
 
 /** A link from its beginning to its end, as it is counted and told. */

@@ -37,6 +37,7 @@ export class LinkDesk {
 	readonly #instance = newLinkId();
 	readonly #heartbeat: Heartbeat;
 	readonly #sessions = new Map<string, ProxySession>();
+	#versionToldAt: number | undefined;
 	readonly #links = new Map<PeerLink, LinkLife>();
 	readonly #secretOf: (proof: string) => string | undefined;
 	readonly #linkHost: PeerLinkHost;
@@ -174,8 +175,19 @@ export class LinkDesk {
 		if (error) life?.failed(error);
 		else if (link.isEnding) life?.closing();
 		life?.down();
+		if (error?.code === "ERR_LINK_VERSION") this.#tellVersion(link, error);
 		if (error?.code !== "ERR_LINK_PROTOCOL") return;
 		this.#hub.counters.add("linkProtocolErrors");
 		this.#hub.report({ code: error.code, reason: error.message });
+	}
+
+	/** It tries again and again: once a minute is enough. */
+	#tellVersion({ connection }: PeerLink, { code, message }: TrunklineError): void {
+		const now = this.#hub.clock.elapsed();
+		this.#hub.counters.add("linkRefusals");
+		if (this.#versionToldAt !== undefined && now - this.#versionToldAt < 60_000) return;
+		this.#versionToldAt = now;
+		const { remoteAddress } = connection.request;
+		this.#hub.log.warn({ code, remoteAddress, reason: message }, "A proxy's link is refused.");
 	}
 }

@@ -86,6 +86,11 @@ export class SegmentLink {
 		this.#plan();
 	}
 
+	/** Both ends have greeted each other: should it be lost, it is tried again at once. */
+	greeted(): void {
+		this.#backoff.reset();
+	}
+
 	/** Sends bytes in one frame; lost where the link is going down. */
 	send(bytes: Buffer): void {
 		if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(bytes);
@@ -133,7 +138,6 @@ export class SegmentLink {
 	#up(): void {
 		this.#state = "up";
 		this.incarnation++;
-		this.#backoff.reset();
 		this.#listener.up(this);
 		this.#release();
 	}

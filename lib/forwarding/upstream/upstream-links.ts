@@ -38,6 +38,9 @@ export interface UpstreamLinksListener {
 	unknown(links: UpstreamLinks): void;
 }
 
+/** How long the same trouble of a link is not told again, in milliseconds. */
+const QUIET_MS = 60_000;
+
 /** A link that is up, and what it has become part of. */
 interface Joined {
 	readonly segments: LinkSegments;
@@ -58,6 +61,8 @@ export class UpstreamLinks {
 	readonly #joined = new Map<SegmentLink, Joined>();
 	/** Links that found nobody at the address since they were up. */
 	readonly #refusals = new Set<SegmentLink>();
+	/** When which kind of trouble was told last. */
+	readonly #told = new Map<string, number>();
 
 	constructor(settings: UpstreamLinksSettings, listener: UpstreamLinksListener) {
 		this.#settings = settings;
@@ -179,6 +184,7 @@ export class UpstreamLinks {
 		const { url, hub } = this.#settings;
 		const life = new LinkLife(hub, { role: "proxy", wire: "native", peer: url });
 		this.#joined.set(link, { segments, port, session, life });
+		link.greeted();
 		const fault = session.stream.session.addLink(port, { delivered: 0, window: hello.window });
 		if (fault) throw fault;
 		this.#listener.joined(session);
@@ -197,7 +203,7 @@ export class UpstreamLinks {
 		const { url, hub } = this.#settings;
 		const { session, life } = this.#joined.get(link) ?? {};
 		life?.failed(error);
-		const isQuiet = code === ByeCode.SessionOver || code === ByeCode.Done;
+		const isQuiet = code === ByeCode.SessionOver || code === ByeCode.Done || this.#wasTold(error.code);
 		hub.log[isQuiet ? "debug" : "warn"](
 			{ url, code: error.code, reason: messageOf(error) },
 			"A link is over.",
@@ -206,6 +212,15 @@ export class UpstreamLinks {
 		else if (session && error.code === "ERR_LINK_PROTOCOL")
 			session.stream.session.rejectLink(link.place, link.incarnation, error.message);
 		link.cut();
+	}
+
+	/** All links have the same troubles, again and again: each is told once a minute. */
+	#wasTold(code: string): boolean {
+		const now = this.#settings.hub.clock.elapsed();
+		const toldAt = this.#told.get(code);
+		if (toldAt !== undefined && now - toldAt < QUIET_MS) return true;
+		this.#told.set(code, now);
+		return false;
 	}
 
 	#down(link: SegmentLink): void {

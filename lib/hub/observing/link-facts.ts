@@ -16,7 +16,10 @@ export interface LinkEndFacts extends LinkFacts {
 	readonly durationMs: number;
 	/** `closed` by either end, in order; `lost` without a word; `refused` for what `code` says. */
 	readonly reason: "closed" | "lost" | "refused";
-	/** `ERR_LINK_PROTOCOL` (either end broke the protocol), `ERR_LINK_STALLED`, `ERR_LINK_REFUSED`; undefined for the other reasons. */
+	/**
+	 * `ERR_LINK_PROTOCOL` (either end broke the protocol), `ERR_LINK_STALLED`, `ERR_LINK_REFUSED`,
+	 * `ERR_LINK_VERSION`; undefined for the other reasons.
+	 */
 	readonly code: ErrorCode | undefined;
 }
 
