@@ -1,0 +1,30 @@
+// Writes down a small session of the version of the native link that is spoken now:
+// npx tsx test/forwarding/native/record.ts > test/forwarding/recorded/v1-session.json
+
+import { LINK_VERSIONS } from "../../../lib/forwarding/wire/index.js";
+import { createServer } from "../../../lib/index.js";
+import { Scene } from "../support/scene.js";
+import { LinkTap } from "./link-tap.js";
+import { framesOf, toldIn } from "./recording.js";
+import { appHub, session } from "./scenario.js";
+
+const scene = new Scene();
+const server = createServer().map("/dotnetify", appHub({ trusted: ["127.0.0.1"] }));
+const { url } = await server.listen(0, "127.0.0.1");
+const tap = await LinkTap.open(url, scene.watch);
+const options = { secret: undefined, connectionPoolSize: 1, nativeLinks: true };
+const proxy = await scene.proxy(tap.url, options);
+const count = (from: "proxy" | "app", type: string): number =>
+	framesOf(toldIn(tap.written), from).filter((frame) => frame.type === type).length;
+await session(scene, proxy, {
+	opened: (clients) => scene.until(() => count("proxy", "open") === clients),
+	closed: (clients) => scene.until(() => count("app", "closed") === clients),
+});
+await proxy.close();
+await scene.until(() => toldIn(tap.written).some(({ segment }) => segment.kind === "bye"));
+await scene.close();
+await tap.close();
+await server.close();
+const end = tap.written.findIndex((each) => toldIn([each])[0]?.segment.kind === "bye");
+const written = tap.written.slice(0, end + 1).map(({ from, bytes }) => ({ from, hex: bytes.toString("hex") }));
+console.log(JSON.stringify({ version: LINK_VERSIONS[1], written }, undefined, "\t"));
