@@ -26,5 +26,7 @@ await scene.close();
 await tap.close();
 await server.close();
 const end = tap.written.findIndex((each) => toldIn([each])[0]?.segment.kind === "bye");
-const written = tap.written.slice(0, end + 1).map(({ from, bytes }) => ({ from, hex: bytes.toString("hex") }));
+const written = tap.written
+	.slice(0, end + 1)
+	.map(({ from, bytes }) => ({ from, hex: bytes.toString("hex") }));
 console.log(JSON.stringify({ version: LINK_VERSIONS[1], written }, undefined, "\t"));
