@@ -1,4 +1,5 @@
 import type { HubProtocol } from "../protocols/index.js";
+import type { ConnectionRequest } from "../transports/index.js";
 import type { ChannelHandler } from "./channel/channel-host.js";
 import type { MessageChannel } from "./channel/message-channel.js";
 import type { ClientConnection } from "./clients/client-connection.js";
@@ -8,6 +9,11 @@ import type { ClientConnection } from "./clients/client-connection.js";
  * were given; what none of them takes is a client.
  */
 export interface Acceptor {
+	/**
+	 * Whether the hub's `authenticate` and `authorize` are not asked about a request: they know users, and what this one
+	 * opens is either kept out by {@link refuse} or taken by {@link handshake}, never a client.
+	 */
+	exempts?(request: ConnectionRequest): boolean;
 	/** Keeps a peer out: what is returned becomes the error of its handshake. */
 	refuse?(channel: MessageChannel): string | undefined;
 	/**

@@ -63,6 +63,7 @@ export class Reception {
 			...transport,
 			...{ path, serverId, log, clock },
 			maxFrameBytes: maxFrameBytes === Number.POSITIVE_INFINITY ? null : maxFrameBytes,
+			exempts: (request) => this.#acceptors.some((acceptor) => acceptor.exempts?.(request) === true),
 			onConnection: (connection) => this.#take(connection),
 			onRefused: (status) => this.#hub.observation?.tell("connectRefused", { status }),
 		});

@@ -82,7 +82,8 @@ export class Gatekeeper {
 	}
 
 	/** Who asks, once they are known and allowed to. */
-	admit(request: ConnectionRequest): Promise<User | undefined> {
+	async admit(request: ConnectionRequest): Promise<User | undefined> {
+		if (this.#options.exempts?.(request)) return undefined;
 		return authenticateRequest(request, this.#options);
 	}
 

@@ -104,6 +104,11 @@ export interface EndpointOptions {
 	readonly authorize?:
 		| ((user: User | undefined, request: ConnectionRequest) => Promise<boolean> | boolean)
 		| undefined;
+	/**
+	 * Requests that neither `authenticate` nor `authorize` is asked about: what they open is refused later, or is no client
+	 * (a link of a proxy). Must not throw. @defaultValue none
+	 */
+	readonly exempts?: ((request: ConnectionRequest) => boolean) | undefined;
 	/** Sends a client that negotiates elsewhere, or refuses it with a text. @defaultValue nobody */
 	readonly redirect?:
 		| ((
@@ -129,6 +134,7 @@ export interface ResolvedEndpointOptions {
 	readonly authenticate: NonNullable<EndpointOptions["authenticate"]>;
 	readonly authenticateTimeoutMs: number;
 	readonly authorize: EndpointOptions["authorize"];
+	readonly exempts: EndpointOptions["exempts"];
 	readonly redirect: EndpointOptions["redirect"];
 	readonly transports: readonly TransportName[];
 	readonly allowStatefulReconnects: boolean;
@@ -155,6 +161,7 @@ export function resolveEndpointOptions(options: EndpointOptions): ResolvedEndpoi
 		onRefused: options.onRefused,
 		authenticate: functionOption("authenticate", options.authenticate) ?? (() => undefined),
 		authorize: functionOption("authorize", options.authorize),
+		exempts: functionOption("exempts", options.exempts),
 		redirect: functionOption("redirect", options.redirect),
 		transports: checkTransports(options.transports),
 		allowStatefulReconnects: booleanOption("allowStatefulReconnects", options.allowStatefulReconnects, false),

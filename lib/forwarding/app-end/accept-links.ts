@@ -3,6 +3,7 @@ import type {
 	Acceptor,
 	ChannelHandler,
 	ClientConnection,
+	ConnectionRequest,
 	Hub,
 	HubExtension,
 	LinkStatus,
@@ -105,6 +106,12 @@ class LinkAcceptor implements Acceptor {
 		this.#proxies = proxies;
 		this.#desk = desk;
 		this.#proofs = proofs;
+	}
+
+	/** Links are no users. One with a proof of ours becomes a link, or is refused in its handshake. */
+	exempts({ headers }: ConnectionRequest): boolean {
+		const proof = headers[LINK_HEADER];
+		return proof !== undefined && this.#proofs.secretOf(String(proof)) !== undefined;
 	}
 
 	/** To anybody else the native link is a protocol that does not exist. */

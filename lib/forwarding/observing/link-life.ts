@@ -54,6 +54,12 @@ export class LinkLife {
 	}
 }
 
+/** What a session has come to. */
+export interface SessionStand {
+	readonly clients: number;
+	readonly counters: SessionCounters;
+}
+
 /** Counts of all sessions that are over. */
 const SUMMED = [
 	"sent",
@@ -106,11 +112,16 @@ export class SessionLife {
 		this.#hub.observation?.tell("clientMigrated", this.facts);
 	}
 
-	/** The session is over, with the clients that were in it. */
-	ended({ reason }: SessionEnd, clients: number, all: SessionCounters): void {
+	/** The session is over, with the clients that were in it; `error` where the peer broke what stands in order. */
+	ended({ reason }: SessionEnd, error: TrunklineError | undefined, stand: SessionStand): void {
 		const { counters } = this.#hub;
+		const { clients } = stand;
 		counters.add("linkSessionsLost");
-		const told = countersOf(all);
+		const told = countersOf(stand.counters);
+		if (error?.code === "ERR_LINK_PROTOCOL") {
+			counters.add("linkProtocolErrors");
+			this.#hub.report({ code: error.code, reason: error.message });
+		}
 		for (const name of SUMMED) if (told[name] > 0) counters.add(`linkSegments.${name}`, told[name]);
 		const durationMs = this.#hub.clock.elapsed() - this.#since;
 		this.#hub.observation?.tell("linkSessionEnded", {

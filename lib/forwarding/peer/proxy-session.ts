@@ -404,7 +404,8 @@ export class ProxySession implements Carrier {
 		};
 		this.#hub.log[reason === "closed" ? "info" : "warn"](fields, "A session with a proxy is over.");
 		for (const client of clients) this.#drop(client);
-		this.#life.ended(end, clients.length, this.stream.session.counters);
+		const { counters } = this.stream.session;
+		this.#life.ended(end, error, { clients: clients.length, counters });
 		this.#endSome(clients, error);
 		this.#host.ended(this, end);
 	}

@@ -198,7 +198,8 @@ export class AppSession {
 		const { url } = this;
 		const fields = { url, reason: end.reason, clients: this.clients.size, cause: error && messageOf(error) };
 		hub.log[end.reason === "closed" ? "info" : "warn"](fields, "A session with an app server is over.");
-		this.life.ended(end, this.clients.size, this.stream.session.counters);
+		const { counters } = this.stream.session;
+		this.life.ended(end, error, { clients: this.clients.size, counters });
 		this.#host.ended(this, end, error);
 	}
 }

@@ -17,7 +17,7 @@ function forwardings({ steps }: Explanation): (ExplainedStep & { kind: "forwardi
 describe("forwarding/native/explain", () => {
 	let scene: Scene;
 	beforeEach(() => {
-		scene = new Scene();
+		scene = new Scene("native");
 	});
 	afterEach(() => scene.close());
 

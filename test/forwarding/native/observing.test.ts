@@ -38,7 +38,7 @@ const factsOf = (heard: readonly Heard[], name: string) =>
 describe("forwarding/native/observing", () => {
 	let scene: Scene;
 	beforeEach(() => {
-		scene = new Scene();
+		scene = new Scene("native");
 	});
 	afterEach(() => scene.close());
 
@@ -119,7 +119,8 @@ describe("forwarding/native/observing", () => {
 	it("links of dotNetify's wire are told as such", async () => {
 		const app = await scene.app();
 		const atApp = listen(app, scene);
-		const proxy = await scene.proxy(app.url, { connectionPoolSize: 1 });
+		const dotnetify = { connectionPoolSize: 1, nativeLinks: false };
+		const proxy = await scene.proxy(app.url, dotnetify);
 		const atProxy = listen(proxy, scene);
 		const client = await scene.client(proxy.url);
 		await client.invoke("echo", 1);

@@ -8,7 +8,7 @@ import { LinkTap } from "./link-tap.js";
 import { framesOf, toldIn } from "./recording.js";
 import { appHub, session } from "./scenario.js";
 
-const scene = new Scene();
+const scene = new Scene("native");
 const server = createServer().map("/dotnetify", appHub({ trusted: ["127.0.0.1"] }));
 const { url } = await server.listen(0, "127.0.0.1");
 const tap = await LinkTap.open(url, scene.watch);

@@ -68,7 +68,7 @@ describe("forwarding/native/versions", () => {
 	let scene: Scene;
 	const opened: { close(): unknown }[] = [];
 	beforeEach(() => {
-		scene = new Scene();
+		scene = new Scene("native");
 	});
 	afterEach(async () => {
 		for (const each of opened.splice(0).reverse()) await each.close();
