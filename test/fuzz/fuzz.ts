@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { setTimeout as wait } from "node:timers/promises";
 import type { Door } from "./doors/doors.js";
 import { Random } from "./frames/random.js";
-import { type DoorResult, HUB_PATH, type SentFrame, type Supply, type Worker } from "./report.js";
+import { type DoorResult, HUB_PATH, PROXY_PATH, type SentFrame, type Supply, type Worker } from "./report.js";
 import { ServerProcess } from "./server-process.js";
 import { Witness } from "./witness.js";
 
@@ -14,8 +14,10 @@ const WARM_UP_FROM = 0x4000_0000;
 const STUCK_MS = 30_000;
 const QUIET_TIMEOUT_MS = 20_000;
 const QUIET_POLL_MS = 200;
-/** The witness's one, and what its HTTP client keeps open. */
-const MOST_SOCKETS = 4;
+/** Those of the witnesses, what their HTTP clients keep open, and the links of a proxy that behaves. */
+const MOST_SOCKETS = 8;
+/** One that calls the hub, and one that calls it through a proxy, where it is a client of both. */
+const WITNESSES = 3;
 /** What the server may hold more than after its warm-up: bounded lists that fill once. */
 const HEAP_ALLOWANCE_BYTES = 24 * 1024 * 1024;
 const OUTPUT = "temp/fuzz";
@@ -70,14 +72,22 @@ class Frames implements Supply {
 /** One server and one client that behaves, and doors that do not. */
 class Run {
 	readonly #server: ServerProcess;
-	readonly #witness: Witness;
+	readonly #witnesses: readonly Witness[];
 	readonly #settings: FuzzSettings;
 	#heapLimit = Number.POSITIVE_INFINITY;
 
-	constructor(server: ServerProcess, witness: Witness, settings: FuzzSettings) {
+	constructor(server: ServerProcess, witnesses: readonly Witness[], settings: FuzzSettings) {
 		this.#server = server;
-		this.#witness = witness;
+		this.#witnesses = witnesses;
 		this.#settings = settings;
+	}
+
+	get #answers(): readonly number[] {
+		return this.#witnesses.map(({ answers }) => answers);
+	}
+
+	get #complaints(): readonly string[] {
+		return this.#witnesses.flatMap(({ faults }) => faults);
 	}
 
 	/** Less than a warm-up. */
@@ -107,21 +117,22 @@ class Run {
 		settings: FuzzSettings,
 		frames: Frames = new Frames(door, settings),
 	): Promise<Omit<DoorResult, "heapBytes">> {
-		const [startedAt, answersBefore] = [performance.now(), this.#witness.answers];
-		const target = { port: this.#server.port, path: HUB_PATH };
+		const [startedAt, before] = [performance.now(), this.#answers];
+		const forwardTo = (url: string | undefined): void => this.#server.forwardTo(url);
+		const target = { port: this.#server.port, path: HUB_PATH, forwardTo };
 		const workers = door.workers(target, frames, WORKERS);
 		try {
 			for (const worker of workers) worker.start();
 			await this.#finish(door, settings, { frames, workers });
 			for (const worker of workers) worker.stop();
 			const seconds = (performance.now() - startedAt) / 1_000;
-			await this.#witnessed(answersBefore);
+			await this.#witnessed(before);
 			this.#check(door, settings, frames);
 			return {
 				...{ door: door.name, frames: frames.looked, seconds },
 				connections: workers.reduce((sum, { connections }) => sum + connections, 0),
 				held: workers.reduce((sum, { held }) => sum + held, 0),
-				witnessed: this.#witness.answers - answersBefore,
+				witnessed: Math.min(...this.#answers.map((answers, at) => answers - (before[at] ?? 0))),
 			};
 		} finally {
 			for (const worker of workers) worker.stop();
@@ -144,20 +155,21 @@ class Run {
 		}
 	}
 
-	/** The client that behaves must have been served meanwhile: at least once. */
-	async #witnessed(before: number): Promise<void> {
+	/** The clients that behave must have been served meanwhile: at least once. */
+	async #witnessed(before: readonly number[]): Promise<void> {
 		for (const start = performance.now(); performance.now() - start < STUCK_MS; await wait(TICK_MS))
-			if (this.#witness.answers > before || this.#witness.faults.length > 0) return;
-		this.#server.faults.push("the witness got no answer");
+			if (this.#answers.every((answers, at) => answers > (before[at] ?? 0)) || this.#complaints.length > 0)
+				return;
+		this.#server.faults.push("a witness got no answer");
 	}
 
-	/** Waits until only the witness is there; returns what the heap holds then. */
+	/** Waits until only the witnesses are there; returns what the heap holds then. */
 	async #quiet(): Promise<number> {
 		for (const start = performance.now(); ; await wait(QUIET_POLL_MS)) {
 			if (this.#server.faults.length > 0) return 0;
 			const { clients, sockets, heapBytes, isPolluted } = await this.#server.state();
 			if (isPolluted) this.#server.faults.push("the prototype of all objects was changed");
-			if (clients === 1 && sockets <= MOST_SOCKETS && heapBytes < this.#heapLimit) return heapBytes;
+			if (clients === WITNESSES && sockets <= MOST_SOCKETS && heapBytes < this.#heapLimit) return heapBytes;
 			if (performance.now() - start < QUIET_TIMEOUT_MS) continue;
 			const left = `${clients} clients, ${sockets} sockets, ${heapBytes} bytes (limit ${this.#heapLimit})`;
 			this.#server.faults.push(`afterwards there is too much left: ${left}`);
@@ -165,7 +177,7 @@ class Run {
 	}
 
 	#check(door: Door, { seed }: FuzzSettings, { last }: Frames): void {
-		const faults = [...this.#server.faults, ...this.#witness.faults];
+		const faults = [...this.#server.faults, ...this.#complaints];
 		if (faults.length === 0) return;
 		const lines = last.map(({ index, bytes }) => `${index} ${bytes.toString("hex")}`);
 		const file = `${OUTPUT}/${door.name}-${seed}.txt`;
@@ -188,10 +200,10 @@ export async function fuzz(
 	say: (result: DoorResult) => void = () => {},
 ): Promise<DoorResult[]> {
 	const server = await ServerProcess.start();
-	const witness = new Witness(server.port);
+	const witnesses = [HUB_PATH, PROXY_PATH].map((path) => new Witness(server.port, path));
 	try {
-		await witness.start();
-		const run = new Run(server, witness, settings);
+		for (const witness of witnesses) await witness.start();
+		const run = new Run(server, witnesses, settings);
 		await run.warmUp();
 		const results: DoorResult[] = [];
 		for (const door of settings.doors) {
@@ -201,7 +213,7 @@ export async function fuzz(
 		}
 		return results;
 	} finally {
-		await witness.stop();
+		for (const witness of witnesses) await witness.stop();
 		await server.stop();
 	}
 }

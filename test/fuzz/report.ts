@@ -1,5 +1,9 @@
 /** Where the hub under fire is. */
 export const HUB_PATH = "/hub";
+/** An app server's hub that takes links from this machine. */
+export const LINKS_PATH = "/links";
+/** A proxy's hub, whose links lead there. */
+export const PROXY_PATH = "/proxy";
 
 /** A method that breaks the server. */
 export const CRASH_TARGET = "breakTheServerOnPurpose";
@@ -39,6 +43,8 @@ export interface DoorResult {
 export interface Target {
 	readonly port: number;
 	readonly path: string;
+	/** Has a proxy over there lead to this address; undefined: to none any more. */
+	forwardTo?(url: string | undefined): void;
 }
 
 /** One connection after another, on which frames are sent. */

@@ -47,6 +47,11 @@ export class ServerProcess {
 		return new ServerProcess(child, first.port, faults);
 	}
 
+	/** Has its proxy lead to an address; undefined: to none any more. */
+	forwardTo(url: string | undefined): void {
+		if (this.#process.connected) this.#process.send({ forwardTo: url ?? null });
+	}
+
 	/** What it has now, after garbage collection. */
 	async state(): Promise<ServerState> {
 		const signal = AbortSignal.timeout(STATE_TIMEOUT_MS);

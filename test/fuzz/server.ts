@@ -1,8 +1,34 @@
 // The server under fire: a process of its own. It tells its parent its port, then every fault, and its state when asked.
-import { createHub, createServer, type InvocationContext, type Log, method } from "../../lib/index.js";
-import { CRASH_TARGET, HUB_PATH, type ServerReport, type ServerState } from "./report.js";
+
+import { acceptLinks, useForwarding } from "../../lib/forwarding/index.js";
+import {
+	type ClientIdentity,
+	createHub,
+	createServer,
+	type Hub,
+	type InvocationContext,
+	type Log,
+	method,
+} from "../../lib/index.js";
+import { Arguments, MessageType } from "../../lib/protocols/index.js";
+import {
+	CRASH_TARGET,
+	HUB_PATH,
+	LINKS_PATH,
+	PROXY_PATH,
+	type ServerReport,
+	type ServerState,
+} from "./report.js";
 
 const HOST = "127.0.0.1";
+const IDENTITY: Omit<ClientIdentity, "connectionId"> = {
+	...{ user: undefined, transport: "WebSockets", protocolName: "json" },
+	request: {
+		...{ method: "GET", url: "/fuzz", path: "/fuzz", query: new URLSearchParams(), headers: {} },
+		...{ remoteAddress: HOST, remotePort: 1, localAddress: HOST, localPort: 2, ip: HOST, ips: [] },
+		...{ protocol: "http", secure: false, host: HOST },
+	},
+};
 /** Short, so that what was given up half-way is gone when the parent looks. */
 const SHORT_MS = 1_000;
 const MOST_ITEMS = 50;
@@ -61,7 +87,7 @@ async function lengthOf(items: AsyncIterable<unknown>): Promise<number> {
 	return length;
 }
 
-const hub = createHub<Client>()({
+const OPTIONS = {
 	...{ log, handshakeTimeoutMs: SHORT_MS, disconnectTimeoutMs: SHORT_MS, clientResultTimeoutMs: 100 },
 	...{ maxConnectsPerSecond: null, allowStatefulReconnects: true },
 	methods: {
@@ -87,8 +113,41 @@ const hub = createHub<Client>()({
 			doubled(items),
 		),
 	},
-});
-const server = createServer().map(HUB_PATH, hub);
+};
+const hub = createHub<Client>()(OPTIONS);
+const app = createHub<Client>()(OPTIONS);
+app.use(acceptLinks({ trusted: [HOST], proxyGraceMs: SHORT_MS, maxClientsPerProxy: 100 }));
+const proxy = createHub()({ log, handshakeTimeoutMs: SHORT_MS });
+const server = createServer().map(HUB_PATH, hub).map(LINKS_PATH, app).map(PROXY_PATH, proxy);
+
+/** The proxy whose app server misbehaves; its clients are none of the counted ones. */
+let fuzzed: Hub | undefined;
+
+function forwardTo(url: string | null): void {
+	void fuzzed?.close({ timeoutMs: 0 });
+	fuzzed = undefined;
+	if (url === null) return;
+	const made = createHub()({
+		log,
+		route: (_target, { first }) => ({ vmId: String(first), root: String(first) }),
+	});
+	fuzzed = made;
+	made.use(useForwarding(url, { ...LINKS, connectionPoolSize: 1, reconnect: { delaysMs: [0] } }));
+	made.observe({ linkUp: () => setImmediate(() => populate(made)) });
+}
+
+/** Clients that call, so that there is something to answer. */
+function populate(made: Hub): void {
+	if (made.isClosing) return;
+	for (const [at, connectionId] of ["f1", "f2", "f3"].entries()) {
+		const known = made.lifetime.get(connectionId);
+		const client = known ?? made.open({ ...IDENTITY, connectionId }, { send: () => {}, close: () => {} });
+		const call = { target: at === 0 ? "Request_VM" : "echo", arguments: Arguments.of(["Chat"]) };
+		void client.receive({ type: MessageType.Invocation, invocationId: "1", ...call });
+		const stream = { target: "count", arguments: Arguments.of([5]) };
+		void client.receive({ type: MessageType.StreamInvocation, invocationId: "2", ...stream });
+	}
+}
 
 function polluted(): boolean {
 	return "polluted" in {};
@@ -103,12 +162,22 @@ async function state(): Promise<ServerState> {
 	const sockets = await new Promise<number>((resolve) =>
 		server.http.getConnections((_error, open) => resolve(open)),
 	);
-	return { clients: hub.lifetime.size, sockets, heapBytes: heapUsed + external, isPolluted: polluted() };
+	const clients = hub.lifetime.size + app.lifetime.size + proxy.lifetime.size;
+	return { clients, sockets, heapBytes: heapUsed + external, isPolluted: polluted() };
 }
 
 process.on("unhandledRejection", (reason) => tell({ fault: `unhandled rejection: ${describe({ reason })}` }));
 process.on("uncaughtException", (error) => tell({ fault: `uncaught exception: ${describe({ error })}` }));
 process.on("disconnect", () => process.exit());
-process.on("message", () => void state().then((found) => tell({ state: found })));
+process.on("message", (asked: { readonly forwardTo?: string | null }) => {
+	if (asked.forwardTo !== undefined) forwardTo(asked.forwardTo);
+	else void state().then((found) => tell({ state: found }));
+});
 const { port } = await server.listen(0, HOST);
+const LINKS = {
+	connectionPoolSize: 2,
+	reconnect: { delaysMs: [0, 10], jitter: 0 },
+	sessionTimeoutMs: SHORT_MS,
+};
+proxy.use(useForwarding(`http://${HOST}:${port}${LINKS_PATH}`, LINKS));
 tell({ port });

@@ -1,5 +1,4 @@
 import { type HubConnection, HubConnectionBuilder, LogLevel } from "@microsoft/signalr";
-import { HUB_PATH } from "./report.js";
 
 /** How long one answer may take while others misbehave, in milliseconds. */
 const ANSWER_TIMEOUT_MS = 10_000;
@@ -13,9 +12,9 @@ export class Witness {
 	#answers = 0;
 	#loop: Promise<void> | undefined;
 
-	constructor(port: number) {
+	constructor(port: number, path: string) {
 		this.#connection = new HubConnectionBuilder()
-			.withUrl(`http://127.0.0.1:${port}${HUB_PATH}`)
+			.withUrl(`http://127.0.0.1:${port}${path}`)
 			.configureLogging(LogLevel.None)
 			.build();
 		this.#connection.on("told", (text) => {

@@ -1,9 +1,12 @@
+import { randomBytes } from "node:crypto";
 import { httpRequest } from "../frames/http-requests.js";
 import { handshakeFrame, jsonFrame, messagePackFrame } from "../frames/hub-frames.js";
+import { fuzzHello, linkBytes, linkSegments } from "../frames/link-segments.js";
 import { mutatedBytes } from "../frames/mutate-bytes.js";
 import type { Random } from "../frames/random.js";
-import type { Supply, Target, Worker } from "../report.js";
+import { LINKS_PATH, type Supply, type Target, type Worker } from "../report.js";
 import { HttpWorker, Tokens } from "./http-worker.js";
+import { LinkWorker } from "./link-worker.js";
 import { PostWorker } from "./post-worker.js";
 import { TokenStock } from "./token-stock.js";
 import { clientFrame, WebSocketWorker } from "./web-socket-worker.js";
@@ -15,6 +18,21 @@ const STATEFUL_HANDSHAKE = Buffer.from('{"protocol":"json","version":2}\u001e');
 /** The first message of a socket that takes up a connection: all that it sent has arrived. */
 const RESUMPTION = Buffer.from('{"type":9,"sequenceId":1}\u001e');
 const MESSAGE_PACK_HANDSHAKE = Buffer.from('{"protocol":"messagepack","version":1}\u001e');
+
+const LINK_HANDSHAKE = Buffer.from('{"protocol":"trunkline-link","version":1}\u001e');
+
+/** Each connection is a proxy of its own, whose segments are numbered from 1. */
+function linkWorker(target: Target, supply: Supply): Worker {
+	let seq = 1;
+	const door = {
+		handshake: () => {
+			seq = 1;
+			return Buffer.concat([asText(LINK_HANDSHAKE), asBinary(fuzzHello("proxy", randomBytes(16)))]);
+		},
+		wrap: (bytes: Buffer) => asBinary(linkBytes(bytes, seq++)),
+	};
+	return new WebSocketWorker({ ...target, path: LINKS_PATH }, door, supply);
+}
 
 /** A way into the hub. */
 export interface Door {
@@ -48,6 +66,16 @@ function brokenFrame(random: Random): Buffer {
 
 /** Every way into the hub. */
 export const DOORS: readonly Door[] = [
+	{
+		name: "link-app",
+		frame: linkSegments("proxy"),
+		workers: (target, supply, count) => repeated(count, () => linkWorker(target, supply)),
+	},
+	{
+		name: "link-proxy",
+		frame: linkSegments("app"),
+		workers: (target, supply) => [new LinkWorker(target, supply)],
+	},
 	{
 		name: "json",
 		frame: jsonFrame,

@@ -35,7 +35,7 @@ const BARRIER = clientFrame(Buffer.alloc(0), PING);
 /** How a door speaks over WebSockets. */
 export interface WebSocketDoor {
 	/** Sent right behind the upgrade; nothing where the frames are the handshake. */
-	readonly handshake: Buffer | undefined;
+	readonly handshake: Buffer | undefined | (() => Buffer);
 	/** Frames of one connection, and of one write. */
 	readonly batch?: number;
 	/** Where the connection is to outlive its sockets: tokens, and what is sent first on a socket that is not its first. */
@@ -91,7 +91,8 @@ export class WebSocketWorker implements Worker {
 	#open(): void {
 		this.#fill();
 		if (this.#isStopped || this.#unanswered.length === 0) return;
-		const { stateful, handshake } = this.#door;
+		const { stateful, handshake: made } = this.#door;
+		const handshake = typeof made === "function" ? made() : made;
 		if (!stateful) this.#connect(this.#target.path, handshake);
 		else if (this.#token !== undefined) this.#connect(this.#pathOf(this.#token), stateful.resumption);
 		else
