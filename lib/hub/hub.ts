@@ -24,7 +24,7 @@ import { closeText } from "./dispatch/failure-text.js";
 import { ConnectionFilters, checkedFilter, DisconnectedContext, type HubFilter } from "./dispatch/filters.js";
 import { ConnectionContext } from "./dispatch/invocation-context.js";
 import type { MethodTable } from "./dispatch/method-types.js";
-import type { HubExtension, Middleware } from "./dispatch/middleware.js";
+import { type HubExtension, isExtension, type Middleware } from "./dispatch/middleware.js";
 import {
 	checkListener,
 	type HubEvents,
@@ -87,8 +87,7 @@ export class Hub<Client extends object = ClientMethods, Methods = unknown> {
 		this.#dispatcher = new Dispatcher(this.#untyped, methods);
 		this.#reception = new Reception(this.#untyped);
 		this.#clientHost = this.#makeClientHost();
-		const declared = (target: string): string | undefined => this.#dispatcher.declared(target);
-		this.#explainer = new Explainer({ hub: this.#untyped, clients: this.#clientHost, declared });
+		this.#explainer = new Explainer(this.#untyped, this.#clientHost, this.#dispatcher);
 	}
 
 	/** Name of this process in connection tokens. */
@@ -196,9 +195,8 @@ export class Hub<Client extends object = ClientMethods, Methods = unknown> {
 	}
 
 	/**
-	 * Tells what would become of a call: which forwarding takes it, by which filter and pick, and which instance gets it; or
-	 * that it is handled here. Filters are asked as for a call; nothing is sent, and nothing changes.
-	 * @throws TrunklineError ERR_OPTION where neither a target nor a vmId is given.
+	 * Tells what would become of a call, and why: who takes it, or that it is handled here. Filters are asked as for a
+	 * call; nothing is sent. @throws TrunklineError ERR_OPTION where neither a target nor a vmId is given.
 	 */
 	explain(query: ExplainQuery): Explanation {
 		return this.#explainer.explain(query);
@@ -397,8 +395,4 @@ export class Hub<Client extends object = ClientMethods, Methods = unknown> {
 
 function factsOf({ transport, protocolName: protocol }: ClientConnection): ConnectionFacts {
 	return { transport, protocol };
-}
-
-function isExtension(added: unknown): added is HubExtension {
-	return typeof added === "object" && added !== null && typeof (added as HubExtension).install === "function";
 }

@@ -32,15 +32,17 @@ import type {
 	OpenFrame,
 	ResyncFrame,
 } from "../wire/index.js";
-import { FrameReader, violation } from "../wire/index.js";
+import { violation } from "../wire/index.js";
 import { FrameWire, protocolOf, stateMarkOf } from "./frame-wire.js";
 import { Inbox, type InboxLimits } from "./inbox.js";
+import { lostIn } from "./messages.js";
 import type { PeerClient } from "./peer-client.js";
 import { isOpen, numbersOf, recordsFor, takersOf } from "./recipients.js";
 
 /** Clients that are ended in one turn when their proxy is gone; the others go on meanwhile. */
 const CLIENTS_PER_TURN = 200;
 const REFUSED = "The connection was refused.";
+const LOST = "The proxy was lost before it had confirmed the message.";
 
 /** What a session needs of those who keep it. */
 export interface ProxySessionHost {
@@ -393,7 +395,10 @@ export class ProxySession implements Carrier {
 		const { reason } = end;
 		this.#freeRoom();
 		this.#evacuated?.resolve();
-		this.#reportLost(end);
+		for (const client of lostIn(end)) {
+			const connectionId = client === undefined ? undefined : this.#clients.get(client)?.connectionId;
+			this.#hub.report({ code: "ERR_FORWARD_LINK_LOST", client: connectionId, reason: LOST });
+		}
 		const clients = [...this.#clients.values()];
 		this.#clients.clear();
 		const fields = {
@@ -414,18 +419,5 @@ export class ProxySession implements Carrier {
 		for (const { connection } of clients.splice(0, CLIENTS_PER_TURN))
 			void connection?.ended({ kind: "lost", error });
 		if (clients.length > 0) setImmediate(() => this.#endSome(clients, error));
-	}
-
-	/** Each message that may not have reached the proxy is counted and published. */
-	#reportLost({ unconfirmed, unsent }: SessionEnd): void {
-		const reader = new FrameReader("app");
-		for (const frames of [...unconfirmed, ...unsent]) {
-			for (const frame of reader.read(frames)) {
-				if (frame.type !== "record" && frame.type !== "send") continue;
-				const client = frame.type === "record" ? this.#clients.get(frame.client)?.connectionId : undefined;
-				const reason = "The proxy was lost before it had confirmed the message.";
-				this.#hub.report({ code: "ERR_FORWARD_LINK_LOST", client, reason });
-			}
-		}
 	}
 }

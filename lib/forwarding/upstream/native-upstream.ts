@@ -9,7 +9,7 @@ import type {
 } from "../../hub/index.js";
 import { MessageType, type RawMessage } from "../../protocols/index.js";
 import { explainPlace } from "../observing/explained-place.js";
-import { countersOf, Recovery } from "../observing/link-life.js";
+import { recover, statusOf } from "../observing/upstream-status.js";
 import type { ResolvedForwardingOptions } from "../proxy-end/options.js";
 import { resolveSessionOptions, type SessionEnd } from "../session/index.js";
 import type { Hello } from "../wire/index.js";
@@ -121,12 +121,8 @@ export class NativeUpstream {
 
 	/** Its sessions as they are now; one entry without an instance where there is none. */
 	status(): readonly LinkStatus[] {
-		const [first, ...others] = [...this.#sessions].map((session) => this.#statusOf(session));
-		const queued = this.#queue.length;
-		if (first) return [{ ...first, queued }, ...others];
-		const nobody = { instance: undefined, links: 0, held: 0, isDraining: false, counters: undefined };
-		const clients = this.#clients.size;
-		return [{ role: "proxy", wire: "native", peer: this.name, ...nobody, clients, queued }];
+		const waiting = { name: this.name, clients: this.#clients.size, queued: this.#queue.length };
+		return statusOf(this.#sessions, waiting, (session) => this.#addresses.of(session));
 	}
 
 	/** Which instance would take a call, and why. */
@@ -409,29 +405,10 @@ export class NativeUpstream {
 			for (const { client, up } of unsent) this.#fail(client, up, this.#closedFailure);
 		else {
 			this.#queue.putBack(unsent);
-			if (session.reopens) this.#recover(session, remotes);
+			if (session.reopens) recover(this.#hub, session, remotes);
 			this.#placement.resettle(remotes, session.reopens);
 			this.#drainQueue();
 		}
-	}
-
-	#recover({ life }: AppSession, remotes: readonly RemoteClient[]): void {
-		const clients = remotes.flatMap(({ client }) => (client.home || client.hasEnded ? [] : client));
-		if (clients.length === 0) return;
-		const recovery = new Recovery(this.#hub, life.facts, clients.length);
-		for (const client of clients) {
-			client.recovery?.left();
-			client.recovery = recovery;
-		}
-	}
-
-	#statusOf(session: AppSession): LinkStatus {
-		const { life, clients, isDraining, stream } = session;
-		return {
-			...{ ...life.facts, instance: session.name.slice(0, 8), links: this.#addresses.of(session) },
-			...{ clients: clients.size, held: life.held, queued: 0, isDraining },
-			counters: countersOf(stream.session.counters),
-		};
 	}
 
 	/** A client loses an app server: whoever waits for an answer is told. */

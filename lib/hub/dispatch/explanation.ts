@@ -78,21 +78,23 @@ export interface Explanation {
 	readonly outcome: "forwarded" | "handled here" | "unknown method" | "failed";
 }
 
-/** What an {@link Explainer} needs of its hub. */
-export interface ExplainerHost {
-	readonly hub: Hub;
-	readonly clients: ClientHost;
+/** Knows the methods of a hub. */
+export interface MethodNames {
 	/** The name that a method was declared with. */
 	declared(target: string): string | undefined;
 }
 
 /** Foretells what becomes of calls: knows the middleware list by its names. */
 export class Explainer {
-	readonly #host: ExplainerHost;
+	readonly #hub: Hub;
+	readonly #clients: ClientHost;
+	readonly #methods: MethodNames;
 	readonly #list: (HubExtension | string)[] = [];
 
-	constructor(host: ExplainerHost) {
-		this.#host = host;
+	constructor(hub: Hub, clients: ClientHost, methods: MethodNames) {
+		this.#hub = hub;
+		this.#clients = clients;
+		this.#methods = methods;
 	}
 
 	/** Behind those that are there: a middleware by its name, or an extension. */
@@ -106,7 +108,7 @@ export class Explainer {
 		const steps: ExplainedStep[] = [];
 		const outcome = this.#walk(ctx, steps);
 		const { connectionId } = query;
-		const isConnected = connectionId !== undefined && this.#host.hub.lifetime.get(connectionId) !== undefined;
+		const isConnected = connectionId !== undefined && this.#hub.lifetime.get(connectionId) !== undefined;
 		return { target: ctx.target, vmId: ctx.vmId, connectionId, isConnected, steps, outcome };
 	}
 
@@ -120,7 +122,7 @@ export class Explainer {
 				if (explained.takes && explained.halts) return "forwarded";
 			}
 		}
-		const method = this.#host.declared(ctx.target);
+		const method = this.#methods.declared(ctx.target);
 		steps.push({ kind: "here", method });
 		return method === undefined ? "unknown method" : "handled here";
 	}
@@ -129,10 +131,10 @@ export class Explainer {
 		const called = target ?? (vmId === undefined ? undefined : HubTarget.Request);
 		if (called === undefined)
 			throw new TrunklineError("ERR_OPTION", "hub.explain needs a target, a vmId, or both; found neither.");
-		const { hub, declared } = this.#host;
+		const hub = this.#hub;
 		const known = connectionId === undefined ? undefined : hub.lifetime.get(connectionId);
 		const call = {
-			target: declared(called) ?? called,
+			target: this.#methods.declared(called) ?? called,
 			arguments: Arguments.of(args ?? (vmId === undefined ? [] : [vmId])),
 			invocationId: undefined,
 		};
@@ -150,7 +152,7 @@ export class Explainer {
 				request: { ...request, ...here, ...http },
 			},
 			{ send: () => {}, close: () => {} },
-			this.#host.clients,
+			this.#clients,
 		);
 	}
 }

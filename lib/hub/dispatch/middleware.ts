@@ -50,6 +50,11 @@ export interface HubExtension {
 	close?(): Promise<void>;
 }
 
+/** Whether it is more than a middleware. */
+export function isExtension(added: unknown): added is HubExtension {
+	return typeof added === "object" && added !== null && typeof (added as HubExtension).install === "function";
+}
+
 /** What happens on the edges of a composed list. */
 export interface ComposeHandlers<Ctx> {
 	/** A layer that did not call `next` returned something. */

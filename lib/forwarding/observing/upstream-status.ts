@@ -1,0 +1,45 @@
+import type { Hub, LinkStatus } from "../../hub/index.js";
+import type { AppSession } from "../upstream/app-session.js";
+import type { RemoteClient } from "../upstream/remote-client.js";
+import { shortName } from "./explained-place.js";
+import { countersOf, Recovery } from "./link-life.js";
+
+/** An upstream beside its sessions. */
+export interface UpstreamStand {
+	readonly name: string;
+	/** Clients that it knows. */
+	readonly clients: number;
+	/** Messages that wait for a session. */
+	readonly queued: number;
+}
+
+/** An upstream's sessions as they are now; one entry without an instance where there is none. */
+export function statusOf(
+	sessions: Iterable<AppSession>,
+	{ name, clients, queued }: UpstreamStand,
+	linksOf: (session: AppSession) => number,
+): readonly LinkStatus[] {
+	const [first, ...others] = [...sessions].map((session) => sessionStatus(session, linksOf(session)));
+	if (first) return [{ ...first, queued }, ...others];
+	const nobody = { instance: undefined, links: 0, held: 0, isDraining: false, counters: undefined };
+	return [{ role: "proxy", wire: "native", peer: name, ...nobody, clients, queued }];
+}
+
+function sessionStatus(session: AppSession, links: number): LinkStatus {
+	const { life, clients, isDraining, stream } = session;
+	return {
+		...{ ...life.facts, instance: shortName(session), links, clients: clients.size, held: life.held },
+		...{ queued: 0, isDraining, counters: countersOf(stream.session.counters) },
+	};
+}
+
+/** Clients whose session is over are to be opened again: it is told when all are. */
+export function recover(hub: Hub, { life }: AppSession, remotes: readonly RemoteClient[]): void {
+	const clients = remotes.flatMap(({ client }) => (client.home || client.hasEnded ? [] : client));
+	if (clients.length === 0) return;
+	const recovery = new Recovery(hub, life.facts, clients.length);
+	for (const client of clients) {
+		client.recovery?.left();
+		client.recovery = recovery;
+	}
+}
