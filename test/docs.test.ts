@@ -10,6 +10,7 @@ const run = promisify(execFile);
 const PAGES = [
 	"hubs.md",
 	"metrics.md",
+	"forwarding.md",
 	"authentication.md",
 	"load-balancers.md",
 	"view-models.md",
@@ -92,6 +93,18 @@ describe("docs", function () {
 		const declared = declaredOptions();
 		assert.ok(declared.size > 30);
 		assert.deepEqual([...documentedOptions()], [...declared]);
+	});
+
+	it("have a row for every member of an observer, in the order of its declaration", () => {
+		const [, body = ""] = readFileSync("lib/hub/observing/observer.ts", "utf8").split(
+			"export interface HubObserver",
+		);
+		const members = [...body.matchAll(/^\t(\w+)\?\(facts/gm)].map(([, name]) => name);
+		const [, table = ""] = textOf("metrics.md").split("## What an observer hears");
+		const rows = [...table.matchAll(/^\| (`\w+`(?:, `\w+`)*) \| [^|]+ \| [^|]+ \|$/gm)];
+		const named = rows.flatMap(([, names = ""]) => [...names.matchAll(/\w+/g)].map(([name]) => name));
+		assert.ok(members.length > 15);
+		assert.deepEqual(named, members);
 	});
 
 	it("give the defaults in numbers that hubs have", () => {
