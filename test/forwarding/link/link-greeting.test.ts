@@ -30,7 +30,7 @@ describe("forwarding/link/link-greeting", () => {
 		checkHello(helloOf({ role: "proxy", versions: [1, 9] }), "proxy");
 		assert.throws(() => checkHello(helloOf({ role: "proxy" }), "app"), { code: "ERR_LINK_PROTOCOL" });
 		assert.throws(() => checkHello(helloOf({ versions: [2, 3] }), "app"), {
-			code: "ERR_LINK_PROTOCOL",
+			code: "ERR_LINK_VERSION",
 			message: /versions 2 to 3/,
 		});
 	});
