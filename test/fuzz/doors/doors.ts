@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { httpRequest } from "../frames/http-requests.js";
 import { handshakeFrame, jsonFrame, messagePackFrame } from "../frames/hub-frames.js";
-import { fuzzHello, linkBytes, linkSegments } from "../frames/link-segments.js";
+import { fuzzHello, LinkNumbers, linkSegments } from "../frames/link-segments.js";
 import { mutatedBytes } from "../frames/mutate-bytes.js";
 import type { Random } from "../frames/random.js";
 import { LINKS_PATH, type Supply, type Target, type Worker } from "../report.js";
@@ -23,13 +23,13 @@ const LINK_HANDSHAKE = Buffer.from('{"protocol":"trunkline-link","version":1}\u0
 
 /** Each connection is a proxy of its own, whose segments are numbered from 1. */
 function linkWorker(target: Target, supply: Supply): Worker {
-	let seq = 1;
+	let numbers = new LinkNumbers();
 	const door = {
 		handshake: () => {
-			seq = 1;
+			numbers = new LinkNumbers();
 			return Buffer.concat([asText(LINK_HANDSHAKE), asBinary(fuzzHello("proxy", randomBytes(16)))]);
 		},
-		wrap: (bytes: Buffer) => asBinary(linkBytes(bytes, seq++)),
+		wrap: (bytes: Buffer) => asBinary(numbers.bytesOf(bytes)),
 	};
 	return new WebSocketWorker({ ...target, path: LINKS_PATH }, door, supply);
 }

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { AddressInfo } from "node:net";
 import { type WebSocket, WebSocketServer } from "ws";
-import { fuzzHello, linkBytes } from "../frames/link-segments.js";
+import { fuzzHello, LinkNumbers } from "../frames/link-segments.js";
 import type { SentFrame, Supply, Target, Worker } from "../report.js";
 
 const BATCH = 16;
@@ -14,7 +14,7 @@ export class LinkWorker implements Worker {
 	#server: WebSocketServer | undefined;
 	#socket: WebSocket | undefined;
 	#unanswered: SentFrame[] = [];
-	#seq = 1;
+	#numbers = new LinkNumbers();
 	#progressAt = 0;
 	#isStopped = false;
 	connections = 0;
@@ -51,7 +51,7 @@ export class LinkWorker implements Worker {
 	#take(socket: WebSocket): void {
 		this.#socket = socket;
 		this.connections++;
-		this.#seq = 1;
+		this.#numbers = new LinkNumbers();
 		socket.on("error", () => {});
 		socket.once("message", () => {
 			socket.send("{}\u001e");
@@ -89,7 +89,7 @@ export class LinkWorker implements Worker {
 	#sendAll(frames: readonly SentFrame[]): void {
 		this.#progressAt = performance.now();
 		for (const { bytes } of frames) {
-			this.#socket?.send(linkBytes(bytes, this.#seq++));
+			this.#socket?.send(this.#numbers.bytesOf(bytes));
 			this.#socket?.ping();
 		}
 	}

@@ -26,10 +26,15 @@ export function fuzzHello(role: LinkRole, id: Buffer): Buffer {
 	return writeHelloSegment(helloOf(role, id));
 }
 
-/** The bytes to send for a fuzz frame; `seq` is that of the next DATA segment. */
-export function linkBytes(content: Buffer, seq: number): Buffer {
-	const bytes = content.subarray(1);
-	return content[0] === LinkContent.Frames ? dataOf(bytes, seq) : bytes;
+/** Numbers the DATA segments of one link after another: a gap would keep all that is behind it from being read. */
+export class LinkNumbers {
+	#next = 1;
+
+	/** The bytes to send for a fuzz frame. */
+	bytesOf(content: Buffer): Buffer {
+		const bytes = content.subarray(1);
+		return content[0] === LinkContent.Frames ? dataOf(bytes, this.#next++) : bytes;
+	}
 }
 
 /** Segments, or frames of one, made of what an end says and changed; most stand in their order and reach far. */
