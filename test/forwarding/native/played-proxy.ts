@@ -50,6 +50,12 @@ export class PlayedProxy {
 		return this.told.filter(({ segment }) => segment.kind === "data").length;
 	}
 
+	/** The last of our segments that was handed on over there, as acks say. */
+	get delivered(): number {
+		const acked = this.told.map(({ segment }) => (segment.kind === "ack" ? segment.acks.delivered : 0));
+		return Math.max(0, ...acked);
+	}
+
 	/** The last BYE. */
 	get bye(): (Segment & { kind: "bye" }) | undefined {
 		return this.told.map(({ segment }) => segment).findLast((segment) => segment.kind === "bye");
