@@ -1,6 +1,7 @@
 import { TrunklineError } from "../../errors/index.js";
 import { Arguments, HubTarget } from "../../protocols/index.js";
-import { ClientConnection, type ClientHost } from "../clients/client-connection.js";
+import { ClientConnection } from "../clients/client-connection.js";
+import type { ClientHost } from "../clients/client-host.js";
 import type { Hub } from "../hub.js";
 import { InvocationContext } from "./invocation-context.js";
 import type { HubExtension } from "./middleware.js";
