@@ -10,10 +10,13 @@ function refuse(text: string): void {
 	process.stderr.write(`${text.trimEnd().replace(/^/gm, "trunkline proxy: ")}\n`, () => process.exit(1));
 }
 
+/** /ready says no for a while; then the clients are sent away, spread over another while. */
 async function drain(server: ProxyServer, settings: ProxySettings, enough: AbortSignal): Promise<void> {
 	const { setTimeout } = await import("node:timers/promises");
 	server.drain();
-	await setTimeout(settings.drainMs, undefined, { signal: enough }).catch(() => undefined);
+	if (settings.drainMs > 0)
+		await setTimeout(settings.drainMs, undefined, { signal: enough }).catch(() => undefined);
+	await server.stop({ spreadMs: settings.closeSpreadMs, signal: enough });
 }
 
 /** SIGTERM drains first, as orchestrators expect; Ctrl-C does not. A second signal ends the drain, a third everything. */
@@ -25,8 +28,8 @@ function stopOnSignals(server: ProxyServer, settings: ProxySettings): void {
 		if (received > 1) enough.abort();
 		if (received > 2) process.exit(1);
 		if (received > 1) return;
-		if (signal === "SIGTERM" && settings.drainMs > 0) await drain(server, settings, enough.signal);
-		await server.stop();
+		if (signal === "SIGTERM") await drain(server, settings, enough.signal);
+		else await server.stop({ signal: enough.signal });
 		process.exit(0);
 	};
 	for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, (name) => void onSignal(name));

@@ -1,11 +1,15 @@
 import { createViewModelHub } from "../lib/dotnetify/index.js";
 import { type ForwardingFilter, forViewModels, forVmIds, useForwarding } from "../lib/forwarding/index.js";
-import { createServer, type Hub, type Listening, type Log, type Server } from "../lib/index.js";
+import {
+	type CloseOptions,
+	createServer,
+	type Hub,
+	type Listening,
+	type Log,
+	type Server,
+} from "../lib/index.js";
 import { type ChainEntry, type ChainFilter, matchesPattern } from "./chain.js";
 import type { ProxySettings } from "./settings.js";
-
-/** How long requests in flight may hold up the end, in milliseconds; then their connections are cut. */
-const CLOSE_TIMEOUT_MS = 5_000;
 
 /** A proxy that runs. */
 export interface ProxyServer {
@@ -16,8 +20,11 @@ export interface ProxyServer {
 	readonly isReady: boolean;
 	/** From now on /ready answers 404, so that load balancers send nobody new; clients stay. */
 	drain(): void;
-	/** Drains, sends every client away with `allowReconnect`, closes the links and stops listening. */
-	stop(): Promise<void>;
+	/**
+	 * Drains, sends every client away with `allowReconnect`, closes the links and stops listening. `spreadMs`: over how
+	 * long clients are sent away, evenly; 0 by default. Aborting `signal` ends all waiting.
+	 */
+	stop(options?: Pick<CloseOptions, "spreadMs" | "signal">): Promise<void>;
 }
 
 function filterOf(filter: ChainFilter): ForwardingFilter {
@@ -90,12 +97,6 @@ function answerHealth(server: Server, health: Health): void {
 	});
 }
 
-async function closeServer(server: Server): Promise<void> {
-	const timer = setTimeout(() => server.http.closeAllConnections(), CLOSE_TIMEOUT_MS);
-	await server.close();
-	clearTimeout(timer);
-}
-
 /**
  * Starts the prebuilt proxy: one hub, one `useForwarding` per entry of the chain, /health and /ready.
  * Resolves when it listens; throws ERR_ADDRESS_IN_USE where somebody else does.
@@ -112,7 +113,6 @@ export async function startProxyServer(settings: ProxySettings, log: Log): Promi
 		await hub.close();
 		throw error;
 	}
-	let stopping: Promise<void> | undefined;
 	return {
 		hub,
 		listening,
@@ -120,10 +120,9 @@ export async function startProxyServer(settings: ProxySettings, log: Log): Promi
 			return health.isReady;
 		},
 		drain: () => health.drain(),
-		stop() {
+		stop(options) {
 			health.drain();
-			stopping ??= closeServer(server);
-			return stopping;
+			return server.close(options);
 		},
 	};
 }

@@ -14,7 +14,9 @@ export const DEFAULT_HOST = "127.0.0.1";
 export const DEFAULT_HUB_PATH = "/dotnetify";
 /** How long a stopping proxy answers /ready with 404 before it closes, in milliseconds, where `DRAIN_MS` is not set. */
 export const DEFAULT_DRAIN_MS = 3_000;
-/** Longest `DRAIN_MS`. */
+/** Over how long a stopping proxy sends its clients away, in milliseconds, where `CLOSE_SPREAD_MS` is not set. */
+export const DEFAULT_CLOSE_SPREAD_MS = 5_000;
+/** Longest `DRAIN_MS`, and longest `CLOSE_SPREAD_MS`. */
 export const MAX_DRAIN_MS = 600_000;
 
 /** What a log can be told to write. */
@@ -45,6 +47,7 @@ export interface ProxySettings {
 	readonly serverId?: string;
 	readonly logLevel: LogLevel;
 	readonly drainMs: number;
+	readonly closeSpreadMs: number;
 }
 
 const SEVERAL_URLS =
@@ -134,6 +137,7 @@ const environmentShape = z.object({
 		.regex(/^[\w-]{1,32}$/, SERVER_ID_EXPECTED)
 		.optional(),
 	DRAIN_MS: whole(0, MAX_DRAIN_MS).optional(),
+	CLOSE_SPREAD_MS: whole(0, MAX_DRAIN_MS).optional(),
 });
 
 type CheckedEnvironment = z.output<typeof environmentShape>;
@@ -235,5 +239,6 @@ export function readSettings(environment: Environment): ProxySettings {
 		...(checked.SERVER_ID === undefined ? {} : { serverId: checked.SERVER_ID }),
 		logLevel: checked.LOG_LEVEL ?? "info",
 		drainMs: checked.DRAIN_MS ?? DEFAULT_DRAIN_MS,
+		closeSpreadMs: checked.CLOSE_SPREAD_MS ?? DEFAULT_CLOSE_SPREAD_MS,
 	};
 }

@@ -13,7 +13,7 @@ const HUB_PATH = "/dotnetify";
 
 /** Variables that the children get from us only: what a developer has set for one proxy must not reach two. */
 const OURS =
-	/^(?:PORT|HOST|APPSERVER_URLS?|PROXY_CONFIG|CONNECTION_POOL_SIZE|HUB_PATH|TRUST_PROXY|ALLOWED_ORIGINS|SERVER_ID|LINK_.+|TOKEN_SECRET|DRAIN_MS|NODE_CHANNEL_.+)$/;
+	/^(?:PORT|HOST|APPSERVER_URLS?|PROXY_CONFIG|CONNECTION_POOL_SIZE|HUB_PATH|TRUST_PROXY|ALLOWED_ORIGINS|SERVER_ID|LINK_.+|TOKEN_SECRET|DRAIN_MS|CLOSE_SPREAD_MS|NODE_CHANNEL_.+)$/;
 
 /** A start that cannot go on; its message is one line for people. */
 class StartError extends Error {}
@@ -65,6 +65,7 @@ function sharedEnvironment(): Record<string, string> {
 		// The front, and nobody else, talks to the children; it writes these headers itself.
 		TRUST_PROXY: "127.0.0.1",
 		DRAIN_MS: "0",
+		CLOSE_SPREAD_MS: "0",
 	};
 }
 

@@ -2,9 +2,10 @@ import { HubException } from "../errors/index.js";
 import type { ClientConnection, RetainedCall, Selection } from "../hub/index.js";
 import { excerpt, isWithin, parseVmId, type VmIdSegment } from "../protocols/index.js";
 import { ClientFacts, type Fields, NOTHING } from "./client.js";
+import type { HeldView, Place } from "./held-view.js";
 import { Instance, type ViewModelHost } from "./instance.js";
 import { RetainedRequests, readRequest, withoutHeaders } from "./request-data.js";
-import type { HeldView, Place, SharedView, ViewModelRegistry } from "./shared-views.js";
+import type { SharedView, ViewModelRegistry } from "./shared-views.js";
 import { jsonText } from "./state/data.js";
 import {
 	construct,
@@ -56,15 +57,18 @@ export class ClientViews implements ViewModelOwner {
 		this.#retained = new RetainedRequests(connection);
 	}
 
-	/** Answers a request with the full state of the view model, which is made if it is not there. Never rejects. */
-	request(vmId: string | null, read: () => unknown, call: RetainedCall): Promise<void> {
+	/**
+	 * Answers a request with the full state of the view model, which is made if it is not there, and then given `state`
+	 * (JSON text), the snapshot of the one before it. Never rejects.
+	 */
+	request(vmId: string | null, read: () => unknown, call: RetainedCall, state?: string): Promise<void> {
 		return this.#inTurn(vmId, async (id) => {
 			const data = read();
 			const { headers, vmArg, namespace } = readRequest(data);
 			this.#keepHeaders(headers);
 			this.#client.vmArg = vmArg;
 			try {
-				await this.#request(id, namespace);
+				await this.#request(id, namespace, state);
 			} finally {
 				this.#client.vmArg = NOTHING;
 				if (!this.#views.has(id)) this.#retained.remove(id);
@@ -114,6 +118,21 @@ export class ClientViews implements ViewModelOwner {
 			const view = this.#views.get(id);
 			if (view?.isRequested && !this.#isClosed) this.#sendWhole(id, view);
 		});
+	}
+
+	/**
+	 * Another server is about to have the client: has the requests made again with what their view models want to be
+	 * kept, once all that came before is done. Never rejects.
+	 */
+	migrate(): Promise<void> {
+		const run = this.#tail.then(() => {
+			for (const [id, { instance, shared, isRequested }] of this.#views) {
+				const state = shared || !isRequested ? undefined : instance.snapshot();
+				if (state !== undefined) this.#retained.addState(id, state, this.#client.headers);
+			}
+		});
+		this.#tail = run;
+		return run;
 	}
 
 	/** The client is gone: disposes everything at once, whatever is still running. */
@@ -169,10 +188,17 @@ export class ClientViews implements ViewModelOwner {
 		if (isNew) this.#retained.refresh(headers);
 	}
 
-	async #request(vmId: string, namespace: string | undefined): Promise<void> {
+	async #request(vmId: string, namespace: string | undefined, snapshot?: string): Promise<void> {
 		const existing = this.#views.get(vmId);
 		if (existing) await this.#authorize(existing.instance.viewModel.constructor as ViewModelClass);
-		const view = existing ?? (await this.#createPath(vmId, namespace));
+		let view = existing ?? (await this.#createPath(vmId, namespace));
+		if (this.#isClosed) return;
+		const { instance, shared } = view;
+		// One that was there has newer values.
+		if (snapshot !== undefined && !existing && !shared && !(await instance.restore(snapshot))) {
+			for (const id of this.#idsWithin(vmId)) this.#remove(id);
+			view = await this.#createPath(vmId, namespace);
+		}
 		if (this.#isClosed) return;
 		this.#sendWhole(vmId, view);
 		view.isRequested = true;

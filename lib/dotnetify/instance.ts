@@ -29,6 +29,8 @@ export interface ViewModelHost {
 	leave(connectionId: string, group: string): void;
 }
 
+const HOOK_FAILED = "A hook of a view model failed.";
+
 /**
  * One live view model: created once, updated by one message at a time, disposed once. Emissions of its observables
  * push by themselves, unless a message is being handled, whose reaction has them.
@@ -103,6 +105,32 @@ export class Instance implements UpdateTarget {
 		for (const text of messages) this.#host.respond(selection, this.vmId, { text, about: "change" });
 	}
 
+	/** What its view model wants to be kept, as JSON text; undefined where that is nothing, or cannot be had. */
+	snapshot(): string | undefined {
+		const { viewModel } = this;
+		if (this.#isDisposed || !viewModel.snapshot) return undefined;
+		try {
+			const state = viewModel.snapshot();
+			return state === undefined ? undefined : JSON.stringify(state);
+		} catch (err) {
+			this.#host.log.error({ err, ...this.description, hook: "snapshot" }, HOOK_FAILED);
+			return undefined;
+		}
+	}
+
+	/** Gives a new view model what another one kept; false where it failed, and may be half done. */
+	async restore(state: string): Promise<boolean> {
+		const { viewModel } = this;
+		if (!viewModel.restore) return true;
+		try {
+			await this.#whileBusy(async () => viewModel.restore?.(JSON.parse(state)));
+			return true;
+		} catch (err) {
+			this.#host.log.error({ err, ...this.description, hook: "restore" }, HOOK_FAILED);
+			return false;
+		}
+	}
+
 	onUnresolved(path: string, value: unknown): unknown {
 		return this.viewModel.onUnresolvedUpdate(path, value);
 	}
@@ -119,7 +147,7 @@ export class Instance implements UpdateTarget {
 	/** Runs a hook whose failure must not stop anything else; it is logged, also when it comes later. */
 	attempt(hook: string, run: () => unknown): void {
 		const failed = (err: unknown): void =>
-			this.#host.log.error({ err, ...this.description, hook }, "A hook of a view model failed.");
+			this.#host.log.error({ err, ...this.description, hook }, HOOK_FAILED);
 		try {
 			Promise.resolve(run()).catch(failed);
 		} catch (err) {

@@ -1,5 +1,5 @@
 import type { ClientConnection, RetainedCall } from "../hub/index.js";
-import { Arguments } from "../protocols/index.js";
+import { Arguments, RESTORE_METHOD } from "../protocols/index.js";
 import { isRecord } from "./state/data.js";
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -64,6 +64,18 @@ export class RetainedRequests {
 		this.#requests ??= new Map();
 		this.#requests.set(vmId, { target: call.target, values: withoutHeaders(data).values });
 		this.#connection.retain(vmId, call);
+	}
+
+	/**
+	 * The request of a view model is made again with a state from now on, by a method that no client can call. Where that
+	 * is too large to be kept, the plain request stays.
+	 */
+	addState(vmId: string, state: string, headers: Fields): void {
+		const request = this.#requests?.get(vmId);
+		if (!request) return;
+		const $headers = Object.keys(headers).length > 0 ? { $headers: headers } : {};
+		const args = Arguments.of([vmId, { ...request.values, ...$headers }, state]);
+		this.#connection.retain(vmId, { target: RESTORE_METHOD, arguments: args });
 	}
 
 	/** The client has other headers from now on: with the former ones it might be nobody by then. */

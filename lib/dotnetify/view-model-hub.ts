@@ -1,4 +1,4 @@
-import { TrunklineError } from "../errors/index.js";
+import { HubException, TrunklineError } from "../errors/index.js";
 import {
 	type ArgumentSchema,
 	type ClientConnection,
@@ -12,11 +12,11 @@ import {
 	PreparedMessage,
 	type Selection,
 } from "../hub/index.js";
-import { type Arguments, HubTarget, vmIdRoot } from "../protocols/index.js";
+import { Arguments, HubTarget, RESTORE_METHOD, vmIdRoot } from "../protocols/index.js";
 import type { ViewModelHost } from "./instance.js";
 import { resolveViewModelLimits, type ViewModelLimitOptions } from "./limits.js";
 import { isRecord } from "./state/data.js";
-import type { ViewModelSources } from "./view-model.js";
+import { isMulticastClass, type ViewModelSources } from "./view-model.js";
 import { ViewModels } from "./view-models.js";
 import { invalidJson } from "./wire-exception.js";
 
@@ -44,7 +44,7 @@ const DOTNETIFY_LINK = "dotnetify-link";
  * @throws TrunklineError ERR_OPTION for a bad option.
  */
 export function createViewModelHub(options: ViewModelHubOptions = {}): Hub<ViewModelClientMethods> {
-	const { viewModels: sources = {}, recovery = "reopen", ...others } = options;
+	const { viewModels: sources = {}, recovery = "reopen", sharedTypes = [], ...others } = options;
 	const { maxViewModelsPerConnection, maxVmIdLength, maxHeadersLength, maxQueuedListChanges, ...hubOptions } =
 		others;
 	refuseOwn(hubOptions);
@@ -52,12 +52,21 @@ export function createViewModelHub(options: ViewModelHubOptions = {}): Hub<ViewM
 	const methods = viewModelMethods((connection) => viewModels.of(connection));
 	const hub = createHub<ViewModelClientMethods>()({
 		...{ ...hubOptions, recovery, methods },
+		sharedTypes: [...sharedTypesOf(sources), ...sharedTypes],
 		route: viewModelRoute,
 	});
 	const viewModels = new ViewModels(sources, hostOf(hub, limits));
 	hub.stateSources.add(({ connectionId }, key) => viewModels.resync(connectionId, key));
+	hub.on("migrating", ({ connectionId }) => viewModels.migrating(connectionId));
 	hub.on("disconnected", ({ connectionId }) => viewModels.disconnected(connectionId));
 	return hub;
+}
+
+/** Names of multicast classes; what a factory makes is not known before it is called. */
+function sharedTypesOf(sources: ViewModelSources): string[] {
+	const names = Object.entries(sources).flatMap(([name, source]) => (isMulticastClass(source) ? [name] : []));
+	// A request names a type without its namespace.
+	return names.map((name) => name.slice(name.lastIndexOf(".") + 1));
 }
 
 /** TypeScript says so too; in JavaScript they would be replaced without a word. */
@@ -111,7 +120,16 @@ function viewModelMethods(viewsOf: ViewsOf): Readonly<Record<string, DeclaredMet
 		await viewsOf(ctx.connection).dispose(vmId);
 		return null;
 	});
+	const restore = method({ args: [vmIdSchema, anySchema, textSchema] }, async (ctx, vmId, data, state) => {
+		const { connection } = ctx;
+		// Proxies that retain calls let no client make this one; others, and those who speak dotNetify's wire, do not know it.
+		if (!connection.isRetaining) throw new HubException("Method does not exist.");
+		const call = { target: HubTarget.Request, arguments: Arguments.of([vmId, data]) };
+		await viewsOf(connection).request(vmId, () => data, call, state);
+		return null;
+	});
 	return {
+		[RESTORE_METHOD]: restore,
 		[HubTarget.Request]: request,
 		[HubTarget.Update]: update,
 		[HubTarget.Dispose]: dispose,
@@ -157,6 +175,7 @@ const vmIdSchema = schema<string | null>(
 	"must be text or null",
 );
 const anySchema = schema<unknown>(() => true, "");
+const textSchema = schema<string>((value) => typeof value === "string", "must be text");
 const dataSchema = schema<unknown>(
 	(value) => value === null || typeof value === "string" || isRecord(value),
 	"must be an object or null",

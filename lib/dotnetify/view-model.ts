@@ -142,6 +142,16 @@ export abstract class ViewModel {
 	/** Awaited before the first state is sent; `$vmArg` is in place already. */
 	onCreated(): void | Promise<void> {}
 
+	/**
+	 * What is to be kept of this view model where another server takes its client over (a deploy): anything that JSON can
+	 * hold, up to about 16 KB; undefined for nothing. Called when all that the client sent before is done. Only for view
+	 * models of one client, behind a proxy with native links.
+	 */
+	snapshot?(): unknown;
+
+	/** Called with what {@link snapshot} gave, at the server that took over, before the first state is sent. */
+	restore?(state: unknown): void | Promise<void>;
+
 	/** Called once when nobody uses this view model any more. Stop timers here. */
 	dispose(): void | Promise<void> {}
 

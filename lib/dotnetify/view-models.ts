@@ -42,6 +42,11 @@ export class ViewModels implements ViewModelRegistry {
 		void this.#clients.get(connectionId)?.resync(vmId);
 	}
 
+	/** Another server is about to have a client; see {@link ClientViews.migrate}. */
+	async migrating(connectionId: string): Promise<void> {
+		await this.#clients.get(connectionId)?.migrate();
+	}
+
 	/** A client is gone: everything of it is disposed. */
 	disconnected(connectionId: string): void {
 		const views = this.#clients.get(connectionId);

@@ -30,10 +30,15 @@ export interface HubEvents<Client extends object = ClientMethods> {
 	connected: [ctx: ConnectionContext<Client>];
 	/** A client is gone; its groups are still known. */
 	disconnected: [ctx: ConnectionContext<Client>, reason: DisconnectReason];
+	/**
+	 * Another server is about to have a client that a proxy holds; all that it sent here is answered. What listeners
+	 * `retain` of it now goes along. They are waited for as at its end. It is told of no client with a connection of its own.
+	 */
+	migrating: [ctx: ConnectionContext<Client>];
 	undeliverable: [event: UndeliverableEvent];
 }
 
-const EVENTS: readonly string[] = ["connected", "disconnected", "undeliverable"];
+const EVENTS: readonly string[] = ["connected", "disconnected", "migrating", "undeliverable"];
 
 /** Refuses what would never be called. @throws TrunklineError ERR_OPTION */
 export function checkListener(name: string, listener: unknown): void {

@@ -40,7 +40,12 @@ import type { ConnectionEnd, ConnectionFacts, HubObserver } from "./observing/ob
 import type { HubOptions } from "./options.js";
 import { Reception } from "./reception.js";
 import { type ResolvedHubOptions, resolveHubOptions } from "./settings.js";
-import { type CloseOptions, DEFAULT_SHUTDOWN_TIMEOUT_MS, Deadline } from "./shutdown/deadline.js";
+import {
+	type CloseOptions,
+	DEFAULT_SHUTDOWN_TIMEOUT_MS,
+	Deadline,
+	spreadOption,
+} from "./shutdown/deadline.js";
 import { drain } from "./shutdown/drain.js";
 import { ClientResults } from "./streams/client-results.js";
 
@@ -271,7 +276,7 @@ export class Hub<Client extends object = ClientMethods, Methods = unknown> {
 
 	/**
 	 * Takes no more connections and no more calls, and ends every client with `allowReconnect`: at once, or as soon as its
-	 * calls are answered. After `timeoutMs`, or when `signal` is aborted, the rest is cut. Then it closes the extensions.
+	 * calls are answered; one after another over `spreadMs`, where that is given. After `timeoutMs`, or when `signal` is aborted, the rest is cut. Then it closes the extensions.
 	 * Disconnected listeners are waited for, a second longer at most. Later calls return the same promise; they can
 	 * draw the end nearer. Never rejects but for bad options.
 	 * @throws (rejects) TrunklineError ERR_OPTION
@@ -288,18 +293,19 @@ export class Hub<Client extends object = ClientMethods, Methods = unknown> {
 			// Known before anything is closed: a listener may close the hub again.
 			const closed = deferred();
 			this.#closed = closed.promise;
-			closed.resolve(this.#close(deadline));
+			closed.resolve(this.#close(deadline, spreadOption(options.spreadMs)));
 		}
 		return this.#closed;
 	}
 
-	async #close(deadline: Deadline): Promise<void> {
+	async #close(deadline: Deadline, spreadMs: number): Promise<void> {
 		for (const { endpoint } of this.#endpoints) endpoint.close();
 		const { clock, log } = this;
 		const evacuations = this.#extensions.flatMap((extension) => extension.evacuate?.() ?? []);
 		// Where there are none, nothing starts any more from here on.
 		if (evacuations.length > 0) await deadline.within(Promise.all(evacuations));
-		await drain([...this.lifetime], { deadline, idle: this.#dispatcher.idle(), clock, log });
+		const idle = (): Promise<void> => this.#dispatcher.idle();
+		await drain([...this.lifetime], { deadline, idle, spreadMs, clock, log });
 		this.#reception.close();
 		await Promise.all(this.#extensions.map((extension) => this.#closeExtension(extension)));
 		deadline.release();
@@ -335,6 +341,7 @@ export class Hub<Client extends object = ClientMethods, Methods = unknown> {
 			ending: (client) => this.#results.lost(client),
 			connected: (client) => this.#connected(client),
 			settled: (listeners) => this.#settled(listeners),
+			migrating: (client) => this.#migrating(client),
 			disconnected: (client, reason) => this.#disconnected(client, reason),
 			refused: (client, cause, isLate) => this.#refused(client, cause, isLate),
 		};
@@ -352,6 +359,14 @@ export class Hub<Client extends object = ClientMethods, Methods = unknown> {
 		return this.#filters.connected(ctx as unknown as ConnectionContext, () =>
 			this.#listeners.run("connected", [ctx]),
 		);
+	}
+
+	async #migrating(client: ClientConnection): Promise<void> {
+		const { connectionId } = client;
+		const run = this.#listeners.runAll("migrating", [new ConnectionContext(this, client)], (cause) =>
+			this.log.error({ err: cause, connectionId }, "A migrating listener failed."),
+		);
+		await this.#settled(run);
 	}
 
 	async #disconnected(client: ClientConnection, reason: DisconnectReason): Promise<void> {

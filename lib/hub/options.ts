@@ -89,6 +89,11 @@ export interface HubOptions {
 	 * View models need the former, whatever keeps state in a connection the latter. @defaultValue close
 	 */
 	readonly recovery?: "reopen" | "close" | undefined;
+	/**
+	 * Types of view models of which clients share one: where app servers share the clients of a proxy, all clients of such
+	 * a view model are brought together at one of them. A hub for view models knows its classes. @defaultValue none
+	 */
+	readonly sharedTypes?: readonly string[] | undefined;
 	/** Tells what a call is about, for middleware that routes by it. @defaultValue nothing */
 	readonly route?: ((target: string, args: Arguments) => Route | undefined) | undefined;
 	/** Finds out who connects; throwing answers 401 (503 for the code `ERR_AUTHENTICATION_UNAVAILABLE`). @defaultValue everybody is anonymous */

@@ -108,19 +108,20 @@ export class Server {
 
 	/**
 	 * Closes the hubs as their `close` says: every client gets Close with `allowReconnect` as soon as its calls are
-	 * answered. Then it stops listening. Requests that are being answered have the same time; what is left after
+	 * answered, one after another over `spreadMs` where that is given. Then it stops listening. Requests that are being answered have the same time; what is left after
 	 * `timeoutMs`, or when `signal` is aborted, is cut, within a second or two. Later calls return the same promise; they
 	 * can draw the end nearer.
 	 * @throws (rejects) TrunklineError ERR_OPTION
 	 */
-	close({ timeoutMs, signal }: CloseOptions = {}): Promise<void> {
+	close({ timeoutMs, signal, spreadMs }: CloseOptions = {}): Promise<void> {
 		const deadline = this.#deadline ?? new Deadline(systemClock, this.#closeTimeoutMs);
 		try {
-			deadline.set({ timeoutMs, signal });
+			deadline.set({ timeoutMs, signal, spreadMs });
 		} catch (cause) {
 			return Promise.reject(cause);
 		}
-		const forHubs = { timeoutMs: timeoutMs ?? (this.#closed ? undefined : this.#closeTimeoutMs), signal };
+		const timeoutForHubs = timeoutMs ?? (this.#closed ? undefined : this.#closeTimeoutMs);
+		const forHubs = { timeoutMs: timeoutForHubs, signal, spreadMs };
 		const hubs = this.#mapped.map(({ hub }) => hub.close(forHubs));
 		this.#deadline = deadline;
 		this.#closed ??= this.#close(deadline, Promise.all(hubs));

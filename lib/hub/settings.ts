@@ -53,6 +53,7 @@ export interface ResolvedHubOptions {
 	readonly statefulReconnectBufferBytes: number;
 	readonly closeOnAuthenticationExpiration: boolean;
 	readonly recovery: "reopen" | "close";
+	readonly sharedTypes: readonly string[];
 	readonly route: HubOptions["route"];
 	readonly serverId: string;
 	readonly log: Log;
@@ -79,6 +80,7 @@ export function resolveHubOptions(options: HubOptions): ResolvedHubOptions {
 		...resolveTimes(options),
 		...resolveLimits(options),
 		recovery: recoveryOption(options.recovery),
+		sharedTypes: namesOption("sharedTypes", options.sharedTypes),
 		route: functionOption("route", options.route),
 		serverId: serverIdOption(options.serverId),
 		log: logOption(options.log),
@@ -168,6 +170,15 @@ function recoveryOption(recovery: HubOptions["recovery"] = "close"): "reopen" | 
 	throw new TrunklineError(
 		"ERR_OPTION",
 		`Option "recovery" must be "reopen" or "close"; found ${JSON.stringify(recovery)}.`,
+	);
+}
+
+function namesOption(name: string, names: readonly string[] = []): readonly string[] {
+	if (Array.isArray(names) && names.every((each) => typeof each === "string" && each !== ""))
+		return [...names];
+	throw new TrunklineError(
+		"ERR_OPTION",
+		`Option "${name}" must be a list of names; found ${JSON.stringify(names)}.`,
 	);
 }
 

@@ -25,6 +25,8 @@ export function currentTarget(target: string): string {
 
 /** The method name by which a proxy tells the app server that a client is gone. */
 export const DISCONNECTED_METHOD = "OnDisconnectedAsync";
+/** By this a proxy asks again for a view model with a snapshot (JSON text): `[vmId, data, state]`. No client may call it. */
+export const RESTORE_METHOD = "Restore_VM";
 /** Metadata of `Invoke`: the client's context, JSON text. */
 export const CONTEXT_KEY = "$fwdConnContext";
 /** Metadata of a response: for whom it is, an id or the JSON text of an array. */

@@ -15,6 +15,7 @@ export {
 	parseInvokeArguments,
 	parseLinkResponse,
 	RECIPIENT_KEY,
+	RESTORE_METHOD,
 	writeForwardedContext,
 	writeInvokeArguments,
 	writeLinkResponse,

@@ -226,7 +226,7 @@ async function buildImages(steps, builder) {
 /** What the containers are told, and where they answer then. */
 async function planServers() {
 	const ports = { app: await freePort(), proxy: await freePort() };
-	const shared = { HOST: "127.0.0.1", LINK_SECRET, DRAIN_MS: "0", LOG_LEVEL: "warn" };
+	const shared = { HOST: "127.0.0.1", LINK_SECRET, DRAIN_MS: "0", CLOSE_SPREAD_MS: "0", LOG_LEVEL: "warn" };
 	const appUrl = `http://127.0.0.1:${ports.app}`;
 	return {
 		ports,

@@ -76,6 +76,7 @@ export class FakeHost implements ClientHost {
 	}
 
 	connected: ClientHost["connected"] = async () => {};
+	migrating: ClientHost["migrating"] = async () => {};
 	settled: ClientHost["settled"] = (listeners) => listeners;
 
 	async disconnected(_client: ClientConnection, reason: { readonly kind: string }): Promise<void> {

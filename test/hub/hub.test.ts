@@ -43,7 +43,7 @@ describe("hub/hub", () => {
 			add("connect", () => {}),
 			{
 				code: "ERR_OPTION",
-				message: 'A hub has no event "connect", only connected, disconnected, undeliverable.',
+				message: 'A hub has no event "connect", only connected, disconnected, migrating, undeliverable.',
 			},
 		);
 		assert.throws(

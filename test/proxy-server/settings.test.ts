@@ -34,6 +34,7 @@ describe("proxy-server/settings", () => {
 			tokenSecrets: [],
 			logLevel: "info",
 			drainMs: 3000,
+			closeSpreadMs: 5000,
 		});
 	});
 
@@ -56,10 +57,18 @@ describe("proxy-server/settings", () => {
 				LOG_LEVEL: "warn",
 				SERVER_ID: "p1",
 			},
-			...{ TOKEN_SECRET: "the-secret-of-tokens", DRAIN_MS: "0" },
+			...{ TOKEN_SECRET: "the-secret-of-tokens", DRAIN_MS: "0", CLOSE_SPREAD_MS: "0" },
 		});
 		assert.deepEqual(settings, {
-			...{ port: 8080, host: "0.0.0.0", hubPath: "/a/hub", serverId: "p1", logLevel: "warn", drainMs: 0 },
+			...{
+				port: 8080,
+				host: "0.0.0.0",
+				hubPath: "/a/hub",
+				serverId: "p1",
+				logLevel: "warn",
+				drainMs: 0,
+				closeSpreadMs: 0,
+			},
 			chain: [{ urls: [APP], connectionPoolSize: 9, useMessagePack: true }],
 			linkSecrets: [SECRET, "another-secret-of-16"],
 			tokenSecrets: ["the-secret-of-tokens"],

@@ -1,3 +1,5 @@
+import { MAX_FEATURES, MAX_NAME_BYTES } from "../wire/index.js";
+
 /** The native link's name in SignalR's handshake. */
 export const LINK_PROTOCOL = "trunkline-link";
 /** Its version there; the versions that count stand in HELLO. */
@@ -16,3 +18,12 @@ export const REOPEN_FEATURE = "reopen";
 export const MAX_RETAINED_BYTES: number = 16 * 1024;
 /** Before each type of view models that an app server names in HELLO because clients share one. */
 export const SHARED_FEATURE = "shared:";
+/** Types that HELLO has room for, beside `reopen` and a proof. */
+const MAX_SHARED_TYPES = MAX_FEATURES - 2;
+
+/** The features that tell of shared types; undefined where HELLO has no room for them. */
+export function sharedFeatures(types: readonly string[]): readonly string[] | undefined {
+	const features = [...new Set(types)].map((type) => SHARED_FEATURE + type);
+	const isShort = features.every((feature) => Buffer.byteLength(feature) <= MAX_NAME_BYTES);
+	return isShort && features.length <= MAX_SHARED_TYPES ? features : undefined;
+}

@@ -1,6 +1,6 @@
 import { Fifo } from "../../base/index.js";
 import type { ClientConnection } from "../../hub/index.js";
-import type { HubMessage } from "../../protocols/index.js";
+import { type HubMessage, MessageType } from "../../protocols/index.js";
 
 /** How much of one client waits before its proxy is asked to read no more of it. */
 export interface InboxLimits {
@@ -93,10 +93,7 @@ export class Inbox {
 	async #deliver(first?: Promise<void>): Promise<void> {
 		this.#isBusy = true;
 		if (first) await this.#settled(first);
-		// A draining client starts nothing more: what waits stays here, to be reported.
-		while (this.#client?.isDraining === false) {
-			const next = this.#waiting?.shift();
-			if (!next) break;
+		for (let next = this.#next(); next && this.#client; next = this.#next()) {
 			const { message, bytes } = next;
 			this.#bytes -= bytes;
 			this.#goIfRoom();
@@ -108,6 +105,13 @@ export class Inbox {
 		const task = this.#whenEmpty;
 		this.#whenEmpty = undefined;
 		task?.();
+	}
+
+	/** A draining client starts nothing more: a call that waits stays here, to be reported. */
+	#next(): Waiting | undefined {
+		const first = this.#waiting?.first;
+		if (!first || (this.#client?.isDraining && isCall(first.message))) return undefined;
+		return this.#waiting?.shift();
 	}
 
 	#hand(client: ClientConnection, message: HubMessage): Promise<void> | undefined {
@@ -140,4 +144,8 @@ export class Inbox {
 		this.#isHeld = false;
 		this.#listener.go();
 	}
+}
+
+function isCall({ type }: HubMessage): boolean {
+	return type === MessageType.Invocation || type === MessageType.StreamInvocation;
 }

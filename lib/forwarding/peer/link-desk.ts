@@ -9,7 +9,7 @@ import {
 	NO_SESSION,
 	newLinkId,
 } from "../link/link-greeting.js";
-import { LINK_PING_MS, LINK_PROTOCOL, REOPEN_FEATURE } from "../link/link-terms.js";
+import { LINK_PING_MS, LINK_PROTOCOL, REOPEN_FEATURE, sharedFeatures } from "../link/link-terms.js";
 import { LinkLife } from "../observing/link-life.js";
 import { type ResolvedSessionOptions, resolveSessionOptions } from "../session/index.js";
 import { ByeCode, type Hello, LINK_VERSIONS, writeByeSegment } from "../wire/index.js";
@@ -36,6 +36,7 @@ export class LinkDesk {
 	readonly #sessionOptions: ResolvedSessionOptions;
 	readonly #instance = newLinkId();
 	readonly #heartbeat: Heartbeat;
+	readonly #features: readonly string[];
 	readonly #sessions = new Map<string, ProxySession>();
 	#versionToldAt: number | undefined;
 	readonly #links = new Map<PeerLink, LinkLife>();
@@ -56,6 +57,7 @@ export class LinkDesk {
 			sessionTimeoutMs: options.proxyGraceMs,
 			maxWaitingBytes: options.maxLinkBufferedBytes,
 		});
+		this.#features = featuresOf(hub);
 		this.#heartbeat = new Heartbeat(hub.clock, LINK_PING_MS);
 		this.#linkHost = this.#makeLinkHost();
 		this.#sessionHost = this.#makeSessionHost();
@@ -134,7 +136,7 @@ export class LinkDesk {
 	}
 
 	#hello({ proof }: PeerLink): Hello {
-		const features: string[] = this.#hub.options.recovery === "reopen" ? [REOPEN_FEATURE] : [];
+		const features = [...this.#features];
 		const secret = proof === undefined ? undefined : this.#secretOf(proof);
 		if (secret !== undefined && proof !== undefined) features.push(answerProof(secret, proof));
 		return {
@@ -190,4 +192,17 @@ export class LinkDesk {
 		const { remoteAddress } = connection.request;
 		this.#hub.log.warn({ code, remoteAddress, reason: message }, "A proxy's link is refused.");
 	}
+}
+
+/** What an app server names to every proxy. */
+function featuresOf({ options, log }: Hub): string[] {
+	const features = options.recovery === "reopen" ? [REOPEN_FEATURE] : [];
+	const shared = sharedFeatures(options.sharedTypes);
+	if (shared) return [...features, ...shared];
+	const types = options.sharedTypes.length;
+	log.warn(
+		{ types },
+		"More shared view models, or longer names, than a link can tell of (62 of 249 bytes): replicas would not share them.",
+	);
+	return features;
 }

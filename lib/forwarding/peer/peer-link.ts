@@ -80,6 +80,7 @@ export class PeerLink implements ConnectionListener {
 		const { session, port } = this;
 		this.#session = undefined;
 		if (session && port) session.stream.session.removeLink(port.link, port.incarnation);
+		session?.linkLost();
 		this.#host.closed(this, this.#error);
 	}
 

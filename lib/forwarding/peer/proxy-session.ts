@@ -76,6 +76,8 @@ export class ProxySession implements Carrier {
 	#room: Deferred<void> | undefined;
 	/** Resolved when the last client has gone elsewhere. */
 	#evacuated: Deferred<void> | undefined;
+	/** Resolved when its last link is gone since the proxy was asked. */
+	#deserted: Deferred<void> | undefined;
 
 	constructor(host: ProxySessionHost, { instance, id, peer }: ProxySessionNames) {
 		this.#host = host;
@@ -118,9 +120,16 @@ export class ProxySession implements Carrier {
 		return this.#room.promise;
 	}
 
-	/** Asks the proxy to take its clients elsewhere; resolves when none is left here. */
+	/** A link of it is gone. */
+	linkLost(): void {
+		if (this.stream.session.links === 0) this.#deserted?.resolve();
+	}
+
+	/** Asks the proxy to take its clients elsewhere; resolves when it knows, and none is left here. */
 	async evacuate(): Promise<void> {
 		this.stream.write({ type: "drain", timeoutMs: 0 });
+		this.#deserted ??= deferred();
+		await Promise.race([this.stream.settled(), this.#deserted.promise]);
 		if (this.#clients.size === 0) return;
 		this.#evacuated ??= deferred();
 		await this.#evacuated.promise;
@@ -147,7 +156,11 @@ export class ProxySession implements Carrier {
 
 	/** What cannot be kept is not: the client then finds its view when it asks itself. */
 	retain(client: number, key: string, { target, encoding, arguments: args }: RawInvocation): void {
-		if (args.length > MAX_RETAINED_BYTES) return;
+		if (args.length > MAX_RETAINED_BYTES) {
+			const fields = { target, bytes: args.length, most: MAX_RETAINED_BYTES };
+			this.#hub.log.debug(fields, "A call is too large to be retained.");
+			return;
+		}
 		try {
 			this.stream.write({ type: "retain", client, key, target, encoding, arguments: args });
 		} catch (err) {
@@ -338,9 +351,11 @@ export class ProxySession implements Carrier {
 		client.inbox.whenEmpty(end);
 	}
 
-	/** Its proxy has another place for it: what runs is answered first. */
+	/** Its proxy has another place for it: what runs is answered first, though not for ever. */
 	async #handOver(client: PeerClient, connection: ClientConnection): Promise<void> {
+		const late = this.#hub.clock.schedule(this.#hub.options.listenerTimeoutMs, () => connection.close());
 		await connection.drain({ kind: "migrated" });
+		late.cancel();
 		this.#gone(client);
 	}
 

@@ -182,6 +182,11 @@ export class AppServer {
 		return this.#fallback.forward(this.#forwarded({ client, target, args, vmId, isCopy, completer }));
 	}
 
+	/** Another proxy is about to have a client; resolves when it can. */
+	async migrate(client: ClientConnection): Promise<void> {
+		if (!this.#fallback) await this.#native.migrate(client);
+	}
+
 	/** A client is gone. */
 	disconnect(client: ClientConnection, reason: DisconnectReason): void {
 		this.#native.disconnect(client, reason);

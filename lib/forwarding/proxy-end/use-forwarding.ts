@@ -10,7 +10,7 @@ import type {
 	LinkStatus,
 	Middleware,
 } from "../../hub/index.js";
-import { DISCONNECTED_METHOD, HubTarget, parseLinkResponse } from "../../protocols/index.js";
+import { DISCONNECTED_METHOD, HubTarget, parseLinkResponse, RESTORE_METHOD } from "../../protocols/index.js";
 import { forwardingException } from "../forwarding-exception.js";
 import type { UpstreamUrl } from "../upstream/addresses.js";
 import { AppServer, type AppServerSettings } from "./app-server.js";
@@ -38,6 +38,7 @@ const LINK_METHODS: ReadonlySet<string> = new Set([
 	// dotNetify's app server finds methods by reflection, where Invoke has this name.
 	"invokeasync",
 	DISCONNECTED_METHOD.toLowerCase(),
+	RESTORE_METHOD.toLowerCase(),
 ]);
 
 /** The path of a url that has none, where the hub was never mounted. */
@@ -96,6 +97,7 @@ class Forwarding implements HubExtension {
 		hub.stateSources.add((client, key) => {
 			for (const server of this.#servers) server.resync(client, key);
 		});
+		hub.on("migrating", ({ connection }) => this.#migrating(connection));
 		hub.on("disconnected", ({ connection }, reason) => this.#disconnected(connection, reason));
 		return this.#options.haltPipeline ? undefined : (ctx, next) => this.#copy(ctx, next);
 	}
@@ -120,7 +122,7 @@ class Forwarding implements HubExtension {
 		const last = halts ? this.#servers.length - 1 : -1;
 		const upstreams = this.#servers.map((server, at) => server.explain(ctx, at !== last));
 		try {
-			const takes = !isLinkMethod(ctx.target) && filter(ctx);
+			const takes = !isLinkMethod(ctx.target, ctx.connection) && filter(ctx);
 			return { takes, failure: undefined, halts, upstreams: takes ? upstreams : [] };
 		} catch (thrown) {
 			return { takes: false, failure: messageOf(thrown), halts, upstreams: [] };
@@ -158,7 +160,7 @@ class Forwarding implements HubExtension {
 	}
 
 	#isOurs(ctx: InvocationContext): boolean {
-		if (isLinkMethod(ctx.target) || !this.#options.filter(ctx)) return false;
+		if (isLinkMethod(ctx.target, ctx.connection) || !this.#options.filter(ctx)) return false;
 		if (this.#servers.length === 0) this.mounted(DEFAULT_PATH);
 		ctx.hub.counters.add("forwarded");
 		return true;
@@ -183,6 +185,10 @@ class Forwarding implements HubExtension {
 	#connected(client: ClientConnection): void {
 		if (this.#servers.length === 0) this.mounted(DEFAULT_PATH);
 		for (const server of this.#servers) server.connect(client);
+	}
+
+	async #migrating(client: ClientConnection): Promise<void> {
+		await Promise.all(this.#servers.map((server) => server.migrate(client)));
 	}
 
 	#disconnected(client: ClientConnection, reason: DisconnectReason): void {
@@ -226,7 +232,12 @@ function placesOf(replicas: Replicas, path: string): Pick<AppServerSettings, "ur
 const compared = new Map<string, boolean>();
 const MAX_COMPARED = 1_000;
 
-function isLinkMethod(target: string): boolean {
+/** What a proxy asks by itself passes the next one, in the name of a client that it holds. */
+function isLinkMethod(target: string, client: ClientConnection): boolean {
+	return target === RESTORE_METHOD ? !client.isRetaining : isNamed(target);
+}
+
+function isNamed(target: string): boolean {
 	const known = compared.get(target);
 	if (known !== undefined) return known;
 	const isOne = LINK_METHODS.has(target.toLowerCase());

@@ -1,5 +1,6 @@
 import { decodeRecord, type Encoding, type Hub, PreparedMessage } from "../../hub/index.js";
 import {
+	decodeRawMessage,
 	type HubMessage,
 	type HubProtocol,
 	jsonProtocol,
@@ -67,6 +68,7 @@ export class AppFrames {
 				break;
 			case "forget":
 				remote.retained.delete(frame.key);
+				remote.client.connection.forget(frame.key);
 				break;
 			case "hold":
 				remote.hold();
@@ -168,10 +170,16 @@ export class AppFrames {
 		// One that is known keeps its place: a master stands before what is inside it.
 		if (!retained.has(key) && retained.size >= MAX_RETAINED_PER_CLIENT) return;
 		if (bytes.length > MAX_RETAINED_BYTES) return;
-		retained.set(key, {
+		const call = {
 			...{ type: MessageType.Invocation, encoding, target, arguments: Buffer.from(bytes) },
 			...{ invocationId: undefined, streamIds: undefined, headers: undefined },
-		});
+		} as const;
+		retained.set(key, call);
+		// Another proxy may hold the client: we can go away as well.
+		const { connection } = remote.client;
+		if (!connection.isRetaining) return;
+		const message = decodeRawMessage(call);
+		if (message.type === MessageType.Invocation) connection.retain(key, message);
 	}
 }
 

@@ -1,9 +1,9 @@
 import type { ErrorCode } from "../../errors/index.js";
 import type { ClientConnection, DisconnectReason } from "../../hub/index.js";
-import type { RawInvocation, RawMessage } from "../../protocols/index.js";
+import type { RawMessage } from "../../protocols/index.js";
 import type { Recovery } from "../observing/link-life.js";
 import type { AppSession } from "./app-session.js";
-import type { RemoteCall, RemoteClient } from "./remote-client.js";
+import type { RemoteCall, RemoteClient, Replay } from "./remote-client.js";
 
 /** A client's message on its way up. */
 export interface UpMessage {
@@ -32,16 +32,18 @@ export class ForwardedClient {
 	readonly connection: ClientConnection;
 	/** Where it is at home; undefined while there is no session for it. */
 	home: RemoteClient | undefined;
-	/** Whether an instance that is gone had it open. */
-	wasOpen = false;
+	/** Whether an instance that is gone had it open, of this proxy's app servers or of those of one before it. */
+	wasOpen: boolean;
 	/** How the client went, once it is gone. */
 	end: DisconnectReason | undefined;
+	/** Whether another proxy is about to have it: it is opened nowhere any more. */
+	isLeaving = false;
 	/** Messages of it that wait for a session. */
 	waiting = 0;
 	/** What it sends while it is moved from one instance to another. */
 	parked: UpMessage[] | undefined;
 	/** Calls that are made again as soon as there is a session. */
-	replays: readonly RawInvocation[] = NO_REPLAYS;
+	replays: readonly Replay[] = NO_REPLAYS;
 	/** It lost its home, and is to get another one. */
 	recovery: Recovery | undefined;
 	/** Sessions that have it beside its home. */
@@ -51,6 +53,7 @@ export class ForwardedClient {
 
 	constructor(connection: ClientConnection) {
 		this.connection = connection;
+		this.wasOpen = connection.recovered;
 	}
 
 	/** Whether the client is gone: nothing of it follows. */
@@ -113,4 +116,5 @@ export class ForwardedClient {
 }
 
 const NO_REMOTES: readonly RemoteClient[] = [];
-const NO_REPLAYS: readonly RawInvocation[] = [];
+/** Nothing to be asked again. */
+export const NO_REPLAYS: readonly Replay[] = [];

@@ -55,6 +55,8 @@ function queuedOf(
 	const { message } = frame;
 	const isCalling = isCall(message);
 	const id = isCalling ? message.invocationId : undefined;
+	// What the proxy has asked by itself it asks again by itself.
+	if (id !== undefined && remote.calls.get(id)?.isOwn) return undefined;
 	const call = id === undefined ? undefined : remote.take(id);
 	const up = { message, bytes: sizeOf(message), call, isCopy: !isCalling, takenAt };
 	return { client: remote.client, up };

@@ -80,6 +80,7 @@ export class NativeUpstream {
 		this.#placement = new Placement(this.#sessions, {
 			log: hub.log,
 			placed: (client) => this.#unpark(client),
+			dismissed: (client) => this.#dropParked(client),
 		});
 		const { connectionPoolSize: poolSize, secret, reconnect } = options;
 		this.#addresses = new Addresses(
@@ -157,7 +158,8 @@ export class NativeUpstream {
 			return undefined;
 		}
 		// What waits was sent before.
-		if (client.parked || client.waiting > 0) return this.#wait(client, up);
+		if (client.waiting > 0 || (client.parked && !belongsToRunning(client, up.message)))
+			return this.#wait(client, up);
 		const remote = this.#remoteFor(client, up.message);
 		if (remote) return this.#send(remote, up);
 		return isCall(up.message) ? this.#wait(client, up) : undefined;
@@ -174,6 +176,12 @@ export class NativeUpstream {
 			headers: undefined,
 		} as const;
 		remote.session.send(remote, message);
+	}
+
+	/** Another proxy is about to have a client; resolves when its app servers have told what is to be retained of it. */
+	async migrate(connection: ClientConnection): Promise<void> {
+		const client = this.#clients.get(connection);
+		if (client && !client.hasEnded && this.#state !== "closed") await this.#placement.depart(client);
 	}
 
 	/** A client is gone: what it has sent is still delivered, and then its end. */
@@ -306,7 +314,7 @@ export class NativeUpstream {
 	}
 
 	#leave(client: ForwardedClient, reason: DisconnectReason): void {
-		this.#clients.delete(client.connection);
+		if (this.#clients.get(client.connection) === client) this.#clients.delete(client.connection);
 		for (const remote of client.remotes) remote.session.close(remote, reason);
 	}
 
@@ -323,7 +331,7 @@ export class NativeUpstream {
 			draining: (session) => this.#placement.evacuate(session),
 			freed: (remote) => {
 				if (!remote.client.hasEnded) remote.session.life.migrated();
-				this.#placement.moved(remote, remote.session.reopens);
+				this.#freed(remote);
 			},
 		};
 	}
@@ -389,6 +397,12 @@ export class NativeUpstream {
 		if (client.end && client.waiting === 0) this.#leave(client, client.end);
 	}
 
+	#dropParked(client: ForwardedClient): void {
+		const reason = `The app server ${this.name} stopped, and its client was ended before the message was forwarded.`;
+		const failure: Undelivered = { code: "ERR_FORWARD_LINK_LOST", reason };
+		for (const up of client.parked?.splice(0) ?? []) this.#fail(client, up, failure);
+	}
+
 	/** What the session leaves: nothing is sent twice, and nothing is lost without a word. */
 	#ended(session: AppSession, end: SessionEnd): void {
 		this.#sessions.remove(session);
@@ -409,6 +423,17 @@ export class NativeUpstream {
 			this.#placement.resettle(remotes, session.reopens);
 			this.#drainQueue();
 		}
+	}
+
+	/** An app server is done with a client that goes on elsewhere: what it had not answered it never will. */
+	#freed(remote: RemoteClient): void {
+		const { client, session } = remote;
+		const code = "ERR_FORWARD_LINK_LOST";
+		const reason = `The app server ${this.name} let its client go before it had answered.`;
+		const calls = remote.takeAll();
+		if (!client.hasEnded && session.reopens)
+			for (const call of calls) this.#listener.unanswered(client, call, { code, reason });
+		this.#placement.moved(remote, session.reopens);
 	}
 
 	/** A client loses an app server: whoever waits for an answer is told. */
@@ -438,6 +463,12 @@ export class NativeUpstream {
 
 function isCall(message: RawMessage): message is Extract<RawMessage, { readonly target: string }> {
 	return message.type === MessageType.Invocation || message.type === MessageType.StreamInvocation;
+}
+
+/** An item or the end of a stream: the call that it is for, if that runs yet, is answered where it runs. */
+function belongsToRunning(client: ForwardedClient, message: RawMessage): boolean {
+	if (isCall(message) || message.invocationId === undefined) return false;
+	return client.remoteOf(message.invocationId) !== undefined;
 }
 
 let lastIds = 0;

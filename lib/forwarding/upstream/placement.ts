@@ -5,13 +5,14 @@ import {
 	MessageType,
 	type RawInvocation,
 	type RawMessage,
+	RESTORE_METHOD,
 	vmIdRoot,
 	vmIdRootType,
 } from "../../protocols/index.js";
 import { isAboutViewModel } from "../proxy-end/forwarded-message.js";
 import type { AppSession } from "./app-session.js";
-import type { ForwardedClient } from "./forwarded-client.js";
-import type { RemoteClient } from "./remote-client.js";
+import { type ForwardedClient, NO_REPLAYS } from "./forwarded-client.js";
+import type { RemoteClient, Replay } from "./remote-client.js";
 import type { Sessions } from "./sessions.js";
 
 /** Clients that are opened, moved or ended in one turn of the event loop: the others go on meanwhile. */
@@ -22,16 +23,28 @@ export interface PlacementHost {
 	readonly log: Log;
 	/** A client that was being moved has a home again, or has to wait for one: what it sent meanwhile may follow. */
 	placed(client: ForwardedClient): void;
+	/** A client that was being moved is ended: what it sent meanwhile is not delivered. */
+	dismissed(client: ForwardedClient): void;
+}
+
+/** A client on its way from one app server to another. */
+interface Move {
+	/** App servers that have not let it go yet. */
+	leaving: number;
+	readonly over: Deferred<void>;
 }
 
 /** Finds a session for each client, opens it there, and moves it when that has to be. */
 export class Placement {
 	readonly #sessions: Sessions;
 	readonly #host: PlacementHost;
-	/** Clients that wait to be opened. */
+	/** Clients that wait to be opened, or for what they had at an app server that is gone. */
 	readonly #homeless = new Fifo<ForwardedClient>();
-	readonly #moves = new Map<ForwardedClient, Deferred<void>>();
+	readonly #moves = new Map<ForwardedClient, Move>();
 	#turn: NodeJS.Immediate | undefined;
+	/** Which sessions there were when shared view models were looked at last. */
+	#generation = 0;
+	#isClosed = false;
 
 	constructor(sessions: Sessions, host: PlacementHost) {
 		this.#sessions = sessions;
@@ -50,13 +63,17 @@ export class Placement {
 		const root = this.#sharedRootOf(call);
 		if (root === undefined) return home;
 		const owner = this.#sessions.ownerOf(root);
-		return owner && (client.at(owner) ?? this.#open(client, owner, false));
+		const known = owner && client.at(owner);
+		if (known || !owner || owner.isDraining) return known;
+		return this.#open(client, owner, false);
 	}
 
 	/** Sessions came or went: clients without a home get one, and shared view models their owner. */
 	changed(): void {
 		this.#next();
 		for (const session of this.#sessions) if (session.isDraining) this.evacuate(session);
+		if (this.#generation === this.#sessions.generation) return;
+		this.#generation = this.#sessions.generation;
 		if (this.#sessions.size > 1) for (const session of this.#sessions) this.#moveShared(session);
 	}
 
@@ -66,11 +83,15 @@ export class Placement {
 		for (const remote of remotes) {
 			const { client } = remote;
 			client.replays = [...client.replays, ...remote.takeRetained()];
-			this.#release(client);
 			if (!client.hasEnded) left.push(client);
 		}
 		if (!isReopening) this.dismiss(left);
 		else for (const client of left) this.#homeless.push(client);
+		for (const { client, isMoving } of remotes) {
+			if (!isMoving) continue;
+			if (!isReopening) this.#dismissNow(client);
+			this.#arrived(client);
+		}
 		this.changed();
 	}
 
@@ -80,9 +101,16 @@ export class Placement {
 		if (clients.length > 0) setImmediate(() => this.dismiss(clients));
 	}
 
+	/** What it has sent while it was to be moved did not happen: its Close says so. */
+	#dismissNow(client: ForwardedClient): void {
+		if (client.hasEnded) return;
+		client.connection.close(undefined, true);
+		this.#host.dismissed(client);
+	}
+
 	/** The app server stops: each of its clients finishes there what it began, and goes elsewhere. */
 	evacuate(session: AppSession): void {
-		const remotes = [...session.clients.values()].filter(({ client }) => !client.parked && !client.hasEnded);
+		const remotes = [...session.clients.values()];
 		const some = (): void => {
 			for (const remote of remotes.splice(0, CLIENTS_PER_TURN)) this.#move(remote);
 			if (remotes.length > 0) setImmediate(some);
@@ -95,17 +123,25 @@ export class Placement {
 		const { client } = remote;
 		client.wasOpen = true;
 		client.replays = [...client.replays, ...remote.takeRetained()];
-		if (!client.hasEnded && !isReopening) client.connection.close(undefined, true);
-		else if (!client.hasEnded && !this.#home(client)) this.#homeless.push(client);
-		this.#release(client);
+		if (!isReopening) this.#dismissNow(client);
+		if (remote.isMoving) this.#arrived(client);
+		else if (!this.#resume(client)) this.#homeless.push(client);
+	}
+
+	/** The client goes to another proxy; resolves when its app servers have told all that this one is to know. */
+	async depart(client: ForwardedClient): Promise<void> {
+		client.isLeaving = true;
+		for (const remote of client.remotes) this.#move(remote);
+		await this.settled(client);
 	}
 
 	/** Resolves when a client that is being moved is there; undefined where it is not being moved. */
 	settled(client: ForwardedClient): Promise<void> | undefined {
-		return this.#moves.get(client)?.promise;
+		return this.#moves.get(client)?.over.promise;
 	}
 
 	clear(): void {
+		this.#isClosed = true;
 		this.#homeless.clear();
 		if (this.#turn) clearImmediate(this.#turn);
 		this.#turn = undefined;
@@ -134,14 +170,40 @@ export class Placement {
 		}
 	}
 
-	/** Asks again for what the client had, before anything new of it follows. */
-	#replay(client: ForwardedClient): void {
+	/** Opens a client that has no home, and asks for what it had; false where it has to wait for one of both. */
+	#resume(client: ForwardedClient): boolean {
+		const { connection, hasEnded, isLeaving } = client;
+		if (isLeaving) return true;
+		// What an ended one has sent before is still to be delivered, behind what that needs.
+		if ((hasEnded || connection.isEnded) && !client.parked?.length && client.waiting === 0) return true;
+		return this.#home(client) !== undefined && this.#replay(client);
+	}
+
+	/** Asks again for what the client had, before anything new of it follows; false where some of it has to wait. */
+	#replay(client: ForwardedClient): boolean {
 		const { replays } = client;
-		if (replays.length === 0) return;
-		client.replays = [];
-		for (const call of replays) {
+		client.replays = NO_REPLAYS;
+		for (const [at, [key, call]] of replays.entries()) {
 			const remote = this.placeFor(client, call);
-			if (remote) remote.session.send(remote, call);
+			if (!remote) {
+				client.replays = [...client.replays, ...replays.slice(at)];
+				return false;
+			}
+			// Until the app server has said so itself: it may go away before.
+			remote.retained.set(key, call);
+			this.#ask(remote, call, () => {});
+		}
+		return true;
+	}
+
+	/** Makes a call of the proxy's own. */
+	#ask(remote: RemoteClient, call: RawInvocation, settled: () => void): void {
+		const invocationId = remote.ask(settled);
+		try {
+			remote.session.send(remote, { ...call, invocationId });
+		} catch (err) {
+			this.#host.log.warn({ err }, "What a client had at an app server cannot be asked for again.");
+			remote.take(invocationId)?.completer.complete();
 		}
 	}
 
@@ -151,8 +213,7 @@ export class Placement {
 		for (let placed = 0; placed < CLIENTS_PER_TURN; placed++) {
 			const client = this.#homeless.first;
 			if (!client) return;
-			const isWaiting = !client.home && !client.hasEnded;
-			if (isWaiting && !this.#home(client) && !client.hasEnded) return;
+			if (!this.#moves.has(client) && !this.#resume(client) && !client.connection.isEnded) return;
 			this.#homeless.shift();
 		}
 		this.#turn = setImmediate(() => {
@@ -164,41 +225,72 @@ export class Placement {
 	/** What the client sends from now on waits until it is there. */
 	#move(remote: RemoteClient): void {
 		const { client, session } = remote;
-		if (client.hasEnded || client.parked || session.clients.get(remote.number) !== remote) return;
-		client.parked = [];
-		this.#moves.set(client, deferred());
+		if (client.hasEnded || remote.isMoving || session.clients.get(remote.number) !== remote) return;
+		remote.isMoving = true;
+		this.#departs(client);
 		session.close(remote, { kind: "migrated" });
 	}
 
+	#departs(client: ForwardedClient): void {
+		const move = this.#moves.get(client);
+		client.parked ??= [];
+		if (move) move.leaving++;
+		else this.#moves.set(client, { leaving: 1, over: deferred() });
+	}
+
+	/** One app server has let the client go. */
+	#arrived(client: ForwardedClient): void {
+		const move = this.#moves.get(client);
+		if (!move || --move.leaving > 0) return;
+		if (!this.#resume(client)) this.#homeless.push(client);
+		this.#release(client);
+	}
+
 	#release(client: ForwardedClient): void {
-		if (!client.parked) return;
-		this.#host.placed(client);
-		this.#moves.get(client)?.resolve();
+		const move = this.#moves.get(client);
 		this.#moves.delete(client);
+		this.#host.placed(client);
+		move?.over.resolve();
 	}
 
 	#sharedRootOf(call: RawMessage): string | undefined {
-		if (call.type !== MessageType.Invocation || !isAboutViewModel(call.target)) return undefined;
+		if (call.type !== MessageType.Invocation) return undefined;
+		if (!isAboutViewModel(call.target) && call.target !== RESTORE_METHOD) return undefined;
 		const vmId = firstText(call.encoding, call.arguments);
 		return vmId !== undefined && this.#sessions.isShared(vmIdRootType(vmId)) ? vmIdRoot(vmId) : undefined;
 	}
 
 	/** Shared view models whose owner is another now move to it with all their clients. */
 	#moveShared(session: AppSession): void {
-		if (session.sharedTypes.size === 0 || session.isDraining) return;
+		if (session.isDraining) return;
 		for (const remote of session.clients.values()) {
-			for (const [vmId, call] of remote.retained) {
-				if (!this.#sessions.isShared(vmIdRootType(vmId))) continue;
-				if (this.#sessions.ownerOf(vmIdRoot(vmId)) !== session) this.#moveCall(remote, vmId, call);
-			}
+			const { client, hasRetained } = remote;
+			if (!hasRetained || client.hasEnded || remote.isMoving) continue;
+			const moving = [...remote.retained].filter(([vmId]) => this.#isElsewhere(vmId, session));
+			if (moving.length === 0) continue;
+			const isAll = moving.length === remote.retained.size && client.home !== remote;
+			if (isAll) this.#move(remote);
+			else void this.#moveSome(remote, moving);
 		}
 	}
 
-	#moveCall(remote: RemoteClient, vmId: string, call: RawInvocation): void {
-		remote.retained.delete(vmId);
-		remote.session.send(remote, disposal(vmId));
-		const owner = this.placeFor(remote.client, call);
-		if (owner) owner.session.send(owner, call);
+	#isElsewhere(vmId: string, session: AppSession): boolean {
+		if (!this.#sessions.isShared(vmIdRootType(vmId))) return false;
+		const owner = this.#sessions.ownerOf(vmIdRoot(vmId));
+		return owner !== undefined && owner !== session;
+	}
+
+	/** What the former owner still sends must not come behind the state of the new one: first it lets go. */
+	async #moveSome(remote: RemoteClient, moving: readonly Replay[]): Promise<void> {
+		const { client, retained } = remote;
+		this.#departs(client);
+		const disposals = moving.map(([vmId]) => {
+			retained.delete(vmId);
+			return new Promise<void>((resolve) => this.#ask(remote, disposal(vmId), resolve));
+		});
+		await Promise.all(disposals);
+		client.replays = [...client.replays, ...moving];
+		if (!this.#isClosed) this.#arrived(client);
 	}
 }
 

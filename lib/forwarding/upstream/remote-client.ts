@@ -10,7 +10,15 @@ export interface RemoteCall {
 	readonly target: string;
 	/** The view model that it is about, where it is about one. */
 	readonly vmId: string | undefined;
+	/** Made by the proxy itself: nobody waits for its answer, or hears of its loss. */
+	readonly isOwn?: true;
 }
+
+/** A call that is made again where an app server forgets its client, with the key that it was retained by. */
+export type Replay = readonly [key: string, call: RawInvocation];
+
+/** How ids of the proxy's own calls begin; a client that chose the same would confuse its own calls only. */
+const OWN_PREFIX = "trunkline.";
 
 /** A client as one session knows it, from its OPEN to its CLOSED or the session's end. */
 export class RemoteClient {
@@ -22,6 +30,8 @@ export class RemoteClient {
 	stopAnswers: (() => void) | undefined;
 	/** Whether its app server was asked to let wait what can. */
 	isPaused = false;
+	/** Whether the app server was asked to let it go elsewhere. */
+	isMoving = false;
 	// Most clients have none of these at most times.
 	#calls: Map<string, RemoteCall> | undefined;
 	/** Calls with an id that an earlier one has, in order. */
@@ -29,6 +39,7 @@ export class RemoteClient {
 	#groups: Set<string> | undefined;
 	#retained: Map<string, RawInvocation> | undefined;
 	#held: Deferred<void> | undefined;
+	#asked = 0;
 
 	constructor(client: ForwardedClient, session: AppSession, number: number) {
 		this.client = client;
@@ -53,11 +64,27 @@ export class RemoteClient {
 		return this.#retained;
 	}
 
+	/** Whether there is anything of that kind. */
+	get hasRetained(): boolean {
+		return (this.#retained?.size ?? 0) > 0;
+	}
+
 	/** Takes out what is to be asked again. */
-	takeRetained(): RawInvocation[] {
-		const retained = [...(this.#retained?.values() ?? [])];
+	takeRetained(): Replay[] {
+		const retained = [...(this.#retained ?? [])];
 		this.#retained = undefined;
 		return retained;
+	}
+
+	/**
+	 * Remembers a call of the proxy's own, and names it. `settled` is called once: it was answered, or will not be; the
+	 * app server is done with all that was sent before.
+	 */
+	ask(settled: () => void): string {
+		const id = `${OWN_PREFIX}${++this.#asked}`;
+		const completer = { complete: settled, fail: settled, relay: settled, relayItem: () => {} };
+		this.expect(id, { completer, target: "", vmId: undefined, isOwn: true });
+		return id;
 	}
 
 	/** Remembers a call. Clients may use one id for several at once: each answer counts for the first of them. */
@@ -87,12 +114,13 @@ export class RemoteClient {
 		if (doubles.length === 0) this.#doubles = undefined;
 	}
 
-	/** Takes all calls out. */
+	/** Takes all calls out: those of the proxy's own are settled, those of the client are returned. */
 	takeAll(): RemoteCall[] {
 		const calls = [...(this.#calls?.values() ?? []), ...(this.#doubles ?? []).map(([, call]) => call)];
 		this.#calls = undefined;
 		this.#doubles = undefined;
-		return calls;
+		for (const { isOwn, completer } of calls) if (isOwn) completer.complete();
+		return calls.filter(({ isOwn }) => !isOwn);
 	}
 
 	/** Resolves when the app server has room for more of it; undefined where it has. */

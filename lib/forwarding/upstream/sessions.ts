@@ -8,12 +8,19 @@ export class Sessions {
 	/** The owners of shared view models, by their roots: all clients of one meet at one instance. */
 	readonly #owners = new Map<string, AppSession>();
 
+	#generation = 0;
+
 	constructor(pick: PickFunction) {
 		this.#pick = pick;
 	}
 
 	get size(): number {
 		return this.#sessions.size;
+	}
+
+	/** Counts how often sessions came and went. */
+	get generation(): number {
+		return this.#generation;
 	}
 
 	[Symbol.iterator](): Iterator<AppSession> {
@@ -36,6 +43,7 @@ export class Sessions {
 
 	/** Who is there has changed: owners are found anew. */
 	changed(): void {
+		this.#generation++;
 		this.#owners.clear();
 	}
 

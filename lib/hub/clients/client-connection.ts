@@ -286,18 +286,25 @@ export class ClientConnection {
 
 	/**
 	 * Ends this connection with `allowReconnect` as soon as the calls that run are answered, and starts no more: what its
-	 * client still asks for, it may ask for elsewhere. Streams to it are not waited for. Resolves when all is cleaned up.
+	 * client still asks for, it may ask for elsewhere. Streams to it are not waited for. Where somebody holds the client
+	 * who brings it to another server, the migrating listeners run before. Resolves when all is cleaned up.
 	 */
 	async drain(reason: DisconnectReason = { kind: "closed" }): Promise<void> {
-		if (this.#state === "open" && this.#calls > 0) {
+		if (this.#state === "open" && (this.#calls > 0 || this.isRetaining)) {
 			this.#state = "draining";
 			this.#dropWaiting();
-			const { promise, resolve } = deferred();
-			this.#idle = resolve;
-			await promise;
+			await this.#answeredAll();
+			if (!this.isEnded && this.isRetaining) await this.#host.migrating(this);
 		}
 		this.#close({ type: MessageType.Close, allowReconnect: true }, reason);
 		await this.ended(reason);
+	}
+
+	async #answeredAll(): Promise<void> {
+		if (this.#calls === 0) return;
+		const { promise, resolve } = deferred();
+		this.#idle = resolve;
+		await promise;
 	}
 
 	/** The client is gone. Resolves when everything of it is cleaned up; later calls return the same promise. */

@@ -31,6 +31,8 @@ export interface ClientHost {
 	connected(client: ClientConnection): Promise<void>;
 	/** Waits for listeners to settle, though not for ever. Never rejects. */
 	settled(listeners: Promise<unknown>): Promise<unknown>;
+	/** Another server is about to have the client: runs the migrating listeners. Never rejects. */
+	migrating(client: ClientConnection): Promise<void>;
 	/** Runs the disconnected listeners and forgets the client. Never rejects. */
 	disconnected(client: ClientConnection, reason: DisconnectReason): Promise<void>;
 	/** Forgets a client whose connected listeners refused it, and says what it may be told; `isLate` once it was disconnected. */

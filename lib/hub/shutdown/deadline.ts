@@ -13,8 +13,18 @@ export interface CloseOptions {
 	 * @defaultValue 5_000 ms
 	 */
 	readonly timeoutMs?: number | undefined;
+	/**
+	 * Over how long clients are sent away, evenly, so that those who take them are not overrun; until its turn comes a
+	 * client is served as ever. The time of `timeoutMs` begins behind it. @defaultValue 0: all at once
+	 */
+	readonly spreadMs?: number | undefined;
 	/** Aborting it ends the wait now, as if the time were over. */
 	readonly signal?: AbortSignal | undefined;
+}
+
+/** The time of `spreadMs`. @throws TrunklineError ERR_OPTION */
+export function spreadOption(spreadMs: number | undefined): number {
+	return spreadMs === 0 ? 0 : durationOption("spreadMs", spreadMs, 0);
 }
 
 /** A moment that is waited for, and can be drawn nearer. */
@@ -36,8 +46,9 @@ export class Deadline {
 	 * Sets the deadline, or draws it nearer: the earliest of all counts, and the default only where it is the first.
 	 * @throws TrunklineError ERR_OPTION
 	 */
-	set({ timeoutMs, signal }: CloseOptions): void {
+	set({ timeoutMs, signal, spreadMs }: CloseOptions): void {
 		const ms = timeoutMs === 0 ? 0 : durationOption("timeoutMs", timeoutMs, this.#byDefault);
+		const spread = spreadOption(spreadMs);
 		if (this.#isOver) return;
 		if (ms === 0 || signal?.aborted) {
 			this.release();
@@ -46,7 +57,7 @@ export class Deadline {
 		signal?.addEventListener("abort", this.#pass, { once: true });
 		if (signal) this.#signals.push(signal);
 		if (timeoutMs !== undefined || this.#timers.length === 0)
-			this.#timers.push(this.#clock.schedule(ms, this.#pass));
+			this.#timers.push(this.#clock.schedule(ms + spread, this.#pass));
 	}
 
 	/** Waits for `work` to settle, up to the deadline; tells whether it has. Never rejects. */

@@ -1,4 +1,4 @@
-import type { Clock, Log } from "../../base/index.js";
+import { type Clock, deferred, type Log } from "../../base/index.js";
 import type { ClientConnection } from "../clients/client-connection.js";
 import { settledWithin } from "../listeners.js";
 import { type Deadline, SHUTDOWN_GRACE_MS } from "./deadline.js";
@@ -7,9 +7,36 @@ import { type Deadline, SHUTDOWN_GRACE_MS } from "./deadline.js";
 export interface DrainTerms {
 	readonly deadline: Deadline;
 	/** Resolves when no method runs any more, also none of clients that are gone. */
-	readonly idle: Promise<void>;
+	idle(): Promise<void>;
+	/** Over how long clients are sent away, evenly. */
+	readonly spreadMs: number;
 	readonly clock: Clock;
 	readonly log: Log;
+}
+
+/** How often some of those that are sent away evenly go, in milliseconds. */
+const STEP_MS = 50;
+
+/** Sends clients away, evenly over a time, in steps; the rest at once where the deadline comes before. */
+async function spread(
+	clients: readonly ClientConnection[],
+	{ deadline, spreadMs, clock }: Pick<DrainTerms, "deadline" | "spreadMs" | "clock">,
+): Promise<void> {
+	const steps = Math.max(1, Math.min(clients.length, Math.floor(spreadMs / STEP_MS)));
+	const gone: Promise<void>[] = [];
+	for (let step = 0; step < steps; step++) {
+		const [from, to] = [step, step + 1].map((at) => Math.floor((at * clients.length) / steps));
+		gone.push(...clients.slice(from, to).map((client) => client.drain()));
+		if (step + 1 < steps) await pause(clock, spreadMs / steps, deadline);
+	}
+	await Promise.all(gone);
+}
+
+async function pause(clock: Clock, ms: number, deadline: Deadline): Promise<void> {
+	const over = deferred();
+	const timer = clock.schedule(ms, () => over.resolve());
+	await deadline.within(over.promise);
+	timer.cancel();
 }
 
 /**
@@ -18,10 +45,10 @@ export interface DrainTerms {
  */
 export async function drain(
 	clients: readonly ClientConnection[],
-	{ deadline, idle, clock, log }: DrainTerms,
+	{ deadline, idle, spreadMs, clock, log }: DrainTerms,
 ): Promise<void> {
-	const gone = Promise.all(clients.map((client) => client.drain()));
-	if (await deadline.within(Promise.all([gone, idle]))) return;
+	const gone = spread(clients, { deadline, spreadMs, clock });
+	if (await deadline.within(gone.then(idle))) return;
 	const cut = clients.filter((client) => !client.isEnded);
 	log.warn(
 		{ clients: cut.length },

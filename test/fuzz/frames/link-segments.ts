@@ -151,21 +151,24 @@ const FRAMES: Record<LinkRole, readonly Frame[]> = {
 			{ type: "close", client, reason: "migrated", text: "" },
 			{ type: "pause", client },
 			{ type: "resume", client },
-			{ type: "resync", client, vmId: "Chat" },
+			{ type: "resync", client, key: "Chat" },
 		]),
 	],
 	app: [
 		...CLIENTS.flatMap((client): Frame[] => [
 			{
 				...{ type: "record", client, messageType: MessageType.Completion, invocationId: "1" },
+				state: undefined,
 				record: Buffer.from('{"type":3,"invocationId":"1","result":1}\u001e'),
 			},
 			{
 				...{ type: "record", client, messageType: MessageType.Invocation, invocationId: undefined },
+				state: undefined,
 				record: Buffer.from('{"type":1,"target":"told","arguments":["x"]}\u001e'),
 			},
 			{
 				...{ type: "record", client, messageType: MessageType.StreamItem, invocationId: "2" },
+				state: { kind: "change", key: "Chat" },
 				record: Buffer.from('{"type":2,"invocationId":"2","item":1}\u001e'),
 			},
 			{ type: "join", client, group: "room" },
@@ -190,7 +193,7 @@ const FRAMES: Record<LinkRole, readonly Frame[]> = {
 			] as const
 		).map(
 			(selection): Frame => ({
-				...{ type: "send", selection },
+				...{ type: "send", selection, state: undefined },
 				records: [
 					{ encoding: "json", record: Buffer.from('{"type":1,"target":"told","arguments":[]}\u001e') },
 				],

@@ -79,6 +79,7 @@ class ProxyReplay {
 					host: "127.0.0.1",
 					hubPath: "/dotnetify",
 					drainMs: 0,
+					closeSpreadMs: 0,
 					logLevel: "silent",
 					serverId: "replay",
 				},
