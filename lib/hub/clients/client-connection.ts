@@ -1,9 +1,8 @@
-import { type Deferred, deferred, Fifo } from "../../base/index.js";
+import { type Deferred, deferred } from "../../base/index.js";
 import {
 	type CloseMessage,
 	type CompletionMessage,
 	type HubMessage,
-	type InvocationMessage,
 	MessageType,
 } from "../../protocols/index.js";
 import type { ConnectionRequest, TransportName, User } from "../../transports/index.js";
@@ -11,6 +10,7 @@ import { ClientStreams } from "../streams/client-streams.js";
 import type { ClientHost } from "./client-host.js";
 import { invocationOf } from "./client-proxy.js";
 import type { ClientWire, RetainedCall } from "./client-wire.js";
+import { InvocationSlots } from "./invocation-slots.js";
 import { PreparedMessage } from "./prepared-message.js";
 import { StateBacklog } from "./state-backlog.js";
 
@@ -44,11 +44,6 @@ interface Asker {
 	take(message: CompletionMessage): void;
 }
 
-interface Waiting {
-	readonly message: InvocationMessage;
-	started(): void;
-}
-
 /**
  * A client's SignalR connection as everything in a hub sees it: one that ends here, or one that a proxy holds and
  * forwards. Nothing tells them apart but the wire.
@@ -78,7 +73,7 @@ export class ClientConnection {
 	#items: Map<string, unknown> | undefined;
 	#groups: Set<string> | undefined;
 	#abort: AbortController | undefined;
-	#waiting: Fifo<Waiting> | undefined;
+	#slots: InvocationSlots | undefined;
 	#streams: ClientStreams | undefined;
 	/** Those who asked this client through us. */
 	#askers: readonly Asker[] | undefined;
@@ -89,9 +84,6 @@ export class ClientConnection {
 	#settled: Deferred<void> | undefined = deferred();
 	#state: "opening" | "open" | "draining" | "ended" = "opening";
 	#fate: "refused" | "disconnected" | undefined;
-	#running = 0;
-	/** Calls that run and have given their slot up. */
-	#slotless = 0;
 	#calls = 0;
 	/** Called when the last call of a draining client is answered. */
 	#idle: (() => void) | undefined;
@@ -135,7 +127,7 @@ export class ClientConnection {
 
 	/** Calls that run and have a slot, or are between two. */
 	get running(): number {
-		return this.#running;
+		return this.#slots?.running ?? 0;
 	}
 
 	/** Whether it takes no more calls: the hub closes. */
@@ -191,7 +183,7 @@ export class ClientConnection {
 		if (this.#state === "ended" || (this.#state === "draining" && isCall(message))) return undefined;
 		switch (message.type) {
 			case MessageType.Invocation:
-				if (message.streamIds === undefined) return this.#take(message);
+				if (message.streamIds === undefined) return this.#madeSlots.take(message);
 				this.#host.stream(this, message);
 				return undefined;
 			case MessageType.StreamInvocation:
@@ -292,7 +284,7 @@ export class ClientConnection {
 	async drain(reason: DisconnectReason = { kind: "closed" }): Promise<void> {
 		if (this.#state === "open" && (this.#calls > 0 || this.isRetaining)) {
 			this.#state = "draining";
-			this.#dropWaiting();
+			this.#slots?.dropWaiting();
 			await this.#answeredAll();
 			if (!this.isEnded && this.isRetaining) await this.#host.migrating(this);
 		}
@@ -322,7 +314,7 @@ export class ClientConnection {
 		this.#host.ending(this);
 		this.#opened?.resolve();
 		this.#idle?.();
-		this.#dropWaiting();
+		this.#slots?.dropWaiting();
 		if (wasOpening && this.#settled) await this.#host.settled(this.#settled.promise);
 		if (this.#fate === "refused") return;
 		this.#fate = "disconnected";
@@ -342,48 +334,12 @@ export class ClientConnection {
 	 * done so already as may, and have not ended: a client could have any number of them running.
 	 */
 	releaseSlot(): boolean {
-		if (this.#slotless >= this.#host.maxPendingClientResults) return false;
-		this.#slotless++;
-		this.#running--;
-		this.#startNext();
-		return true;
+		return this.#madeSlots.release();
 	}
 
-	#take(message: InvocationMessage): Promise<void> | undefined {
-		if (this.#running < this.#host.maximumParallelInvocations && !this.#waiting?.length) {
-			this.#run(message);
-			return undefined;
-		}
-		const { promise, resolve } = deferred();
-		this.#waiting ??= new Fifo();
-		this.#waiting.push({ message, started: resolve });
-		return promise;
-	}
-
-	#run(message: InvocationMessage): void {
-		this.#running++;
-		const ran = this.#host.dispatch(this, message);
-		if (typeof ran === "boolean") this.#ran(ran);
-		else void ran.then((hasSlot) => this.#ran(hasSlot));
-	}
-
-	#ran(hasSlot: boolean): void {
-		if (hasSlot) this.#running--;
-		else this.#slotless--;
-		this.#startNext();
-	}
-
-	#startNext(): void {
-		if (this.#running >= this.#host.maximumParallelInvocations) return;
-		const next = this.#waiting?.shift();
-		if (!next) return;
-		this.#run(next.message);
-		next.started();
-	}
-
-	#dropWaiting(): void {
-		for (const waiting of this.#waiting ?? []) waiting.started();
-		this.#waiting = undefined;
+	get #madeSlots(): InvocationSlots {
+		this.#slots ??= new InvocationSlots(this, this.#host);
+		return this.#slots;
 	}
 
 	#answered(message: CompletionMessage): void {
