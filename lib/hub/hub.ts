@@ -1,6 +1,4 @@
 import { type Clock, deferred, type Log } from "../base/index.js";
-import { TrunklineError } from "../errors/index.js";
-import { type CloseMessage, MessageType } from "../protocols/index.js";
 import {
 	type AuthenticationTerms,
 	type ConnectionRequest,
@@ -10,7 +8,7 @@ import {
 } from "../transports/index.js";
 import type { Acceptor } from "./acceptor.js";
 import { authenticateForwarded } from "./auth/forwarded-authentication.js";
-import { ClientConnection, type ClientIdentity, type DisconnectReason } from "./clients/client-connection.js";
+import { ClientConnection, type ClientIdentity } from "./clients/client-connection.js";
 import type { ClientHost } from "./clients/client-host.js";
 import { type ClientMethods, Groups, HubClients } from "./clients/client-proxy.js";
 import type { ClientWire } from "./clients/client-wire.js";
@@ -20,23 +18,22 @@ import { StateSources } from "./clients/state-sources.js";
 import { Counters } from "./counters.js";
 import { Dispatcher } from "./dispatch/dispatcher.js";
 import { Explainer, type ExplainQuery, type Explanation } from "./dispatch/explanation.js";
-import { closeText } from "./dispatch/failure-text.js";
-import { ConnectionFilters, checkedFilter, DisconnectedContext, type HubFilter } from "./dispatch/filters.js";
-import { ConnectionContext } from "./dispatch/invocation-context.js";
+import { checkedFilter, type HubFilter } from "./dispatch/filters.js";
 import type { MethodTable } from "./dispatch/method-types.js";
 import { type HubExtension, isExtension, type Middleware } from "./dispatch/middleware.js";
+import { ClientListeners } from "./listening/client-listeners.js";
 import {
 	checkListener,
 	type HubEvents,
 	type HubListener,
 	shortened,
 	type UndeliverableEvent,
-} from "./hub-events.js";
-import { Listeners, settledWithin } from "./listeners.js";
+} from "./listening/hub-events.js";
+import { Listeners } from "./listening/listeners.js";
 import { attach, checkServer, type MountOptions } from "./mount.js";
 import type { LinkStatus } from "./observing/link-facts.js";
 import { Observation } from "./observing/observation.js";
-import type { ConnectionEnd, ConnectionFacts, HubObserver } from "./observing/observer.js";
+import type { HubObserver } from "./observing/observer.js";
 import type { HubOptions } from "./options.js";
 import { Reception } from "./reception.js";
 import { type ResolvedHubOptions, resolveHubOptions } from "./settings.js";
@@ -70,12 +67,9 @@ export class Hub<Client extends object = ClientMethods, Methods = unknown> {
 	readonly #extensions: HubExtension[] = [];
 	readonly #endpoints: MountedEndpoint[] = [];
 	readonly #listeners = new Listeners<HubEvents<Client>>();
-	readonly #filters = new ConnectionFilters((cause) =>
-		this.log.error({ err: cause }, "A connected listener failed, and a filter had not awaited next()."),
-	);
+	readonly #clientListeners: ClientListeners;
 	readonly #reception: Reception;
 	readonly #results: ClientResults;
-	readonly #openedAt = new WeakMap<ClientConnection, number>();
 	#observation: Observation | undefined;
 	#terms: AuthenticationTerms | undefined;
 	readonly #clientHost: ClientHost;
@@ -90,6 +84,10 @@ export class Hub<Client extends object = ClientMethods, Methods = unknown> {
 		this.clients = new HubClients(this.lifetime);
 		this.groups = new Groups(this.lifetime);
 		this.#dispatcher = new Dispatcher(this.#untyped, methods);
+		this.#clientListeners = new ClientListeners(
+			this.#untyped,
+			this.#listeners as unknown as Listeners<HubEvents>,
+		);
 		this.#reception = new Reception(this.#untyped);
 		this.#clientHost = this.#makeClientHost();
 		this.#explainer = new Explainer(this.#untyped, this.#clientHost, this.#dispatcher);
@@ -137,7 +135,7 @@ export class Hub<Client extends object = ClientMethods, Methods = unknown> {
 
 	#filter(filter: HubFilter): void {
 		if (filter.invocation) this.#layer(filter.invocation, filter.constructor?.name);
-		this.#filters.add(filter);
+		this.#clientListeners.add(filter);
 	}
 
 	#layer(middleware: Middleware, name: string | undefined): void {
@@ -216,10 +214,7 @@ export class Hub<Client extends object = ClientMethods, Methods = unknown> {
 	open(identity: ClientIdentity, wire: ClientWire): ClientConnection {
 		const client = new ClientConnection(identity, wire, this.#clientHost);
 		this.counters.add("connects");
-		if (this.#observation) {
-			this.#openedAt.set(client, this.clock.elapsed());
-			this.#observation.tell("connectionOpened", factsOf(client));
-		}
+		this.#clientListeners.opened(client);
 		this.lifetime.add(client);
 		void client.open();
 		return client;
@@ -339,75 +334,11 @@ export class Hub<Client extends object = ClientMethods, Methods = unknown> {
 			stream: (client, message) => this.#dispatcher.stream(client, message),
 			completed: (client, message) => this.#results.completed(client, message),
 			ending: (client) => this.#results.lost(client),
-			connected: (client) => this.#connected(client),
-			settled: (listeners) => this.#settled(listeners),
-			migrating: (client) => this.#migrating(client),
-			disconnected: (client, reason) => this.#disconnected(client, reason),
-			refused: (client, cause, isLate) => this.#refused(client, cause, isLate),
+			connected: (client) => this.#clientListeners.connected(client),
+			settled: (listeners) => this.#clientListeners.settled(listeners),
+			migrating: (client) => this.#clientListeners.migrating(client),
+			disconnected: (client, reason) => this.#clientListeners.disconnected(client, reason),
+			refused: (client, cause, isLate) => this.#clientListeners.refused(client, cause, isLate),
 		};
 	}
-
-	/** Waits for listeners, so long as one that never settles keeps nothing of its client for ever. */
-	async #settled(listeners: Promise<unknown>): Promise<void> {
-		const { clock, listenerTimeoutMs, log } = this.options;
-		if (await settledWithin(clock, listenerTimeoutMs, listeners)) return;
-		log.error({ listenerTimeoutMs }, "A listener has not settled; its client is forgotten without it.");
-	}
-
-	#connected(client: ClientConnection): Promise<void> {
-		const ctx = new ConnectionContext(this, client);
-		return this.#filters.connected(ctx as unknown as ConnectionContext, () =>
-			this.#listeners.run("connected", [ctx]),
-		);
-	}
-
-	async #migrating(client: ClientConnection): Promise<void> {
-		const { connectionId } = client;
-		const run = this.#listeners.runAll("migrating", [new ConnectionContext(this, client)], (cause) =>
-			this.log.error({ err: cause, connectionId }, "A migrating listener failed."),
-		);
-		await this.#settled(run);
-	}
-
-	async #disconnected(client: ClientConnection, reason: DisconnectReason): Promise<void> {
-		this.counters.add("disconnects");
-		this.#tellEnd(client, reason.kind, reason.error);
-		const ctx = new DisconnectedContext(this, client, reason);
-		const { connectionId } = client;
-		const failed = (what: string) => (cause: unknown) =>
-			this.log.error({ err: cause, connectionId }, `A disconnected ${what} failed.`);
-		const run = this.#filters.disconnected(ctx as unknown as DisconnectedContext, {
-			last: () => this.#listeners.runAll("disconnected", [ctx, reason], failed("listener")),
-			failed: failed("filter"),
-		});
-		await this.#settled(run);
-		this.lifetime.remove(client);
-	}
-
-	#tellEnd(client: ClientConnection, reason: ConnectionEnd["reason"], error?: Error): void {
-		const openedAt = this.#observation && this.#openedAt.get(client);
-		if (openedAt === undefined) return;
-		const code = error instanceof TrunklineError ? error.code : undefined;
-		const facts = factsOf(client);
-		if (code === "ERR_SLOW_CLIENT") this.#observation?.tell("slowClientClosed", facts);
-		const durationMs = this.clock.elapsed() - openedAt;
-		this.#observation?.tell("connectionClosed", { ...facts, durationMs, reason, code });
-	}
-
-	#refused(client: ClientConnection, cause: unknown, isLate: boolean): CloseMessage {
-		this.log.warn(
-			{ err: cause, connectionId: client.connectionId },
-			"A connected listener or filter refused the client.",
-		);
-		if (!isLate) {
-			this.counters.add("refusals");
-			this.#tellEnd(client, "refused");
-		}
-		this.lifetime.remove(client);
-		return { type: MessageType.Close, error: closeText(cause, this.options.detailedErrors) };
-	}
-}
-
-function factsOf({ transport, protocolName: protocol }: ClientConnection): ConnectionFacts {
-	return { transport, protocol };
 }

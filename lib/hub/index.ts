@@ -85,7 +85,7 @@ export type {
 } from "./dispatch/method-types.js";
 export type { HubExtension, Layer, Middleware, Taker } from "./dispatch/middleware.js";
 export { Hub } from "./hub.js";
-export type { HubEvents, HubListener, UndeliverableEvent } from "./hub-events.js";
+export type { HubEvents, HubListener, UndeliverableEvent } from "./listening/hub-events.js";
 export type { MountOptions } from "./mount.js";
 export type {
 	LinkEndFacts,

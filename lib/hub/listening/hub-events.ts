@@ -1,8 +1,8 @@
-import { type ErrorCode, TrunklineError } from "../errors/index.js";
-import { excerpt } from "../protocols/index.js";
-import type { DisconnectReason } from "./clients/client-connection.js";
-import type { ClientMethods } from "./clients/client-proxy.js";
-import type { ConnectionContext } from "./dispatch/invocation-context.js";
+import { type ErrorCode, TrunklineError } from "../../errors/index.js";
+import { excerpt } from "../../protocols/index.js";
+import type { DisconnectReason } from "../clients/client-connection.js";
+import type { ClientMethods } from "../clients/client-proxy.js";
+import type { ConnectionContext } from "../dispatch/invocation-context.js";
 
 /** Longest reason of an event, in characters; an app server's refusal may quote what a client sent. */
 const MAX_REASON_LENGTH = 500;

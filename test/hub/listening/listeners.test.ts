@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
-import { deferred, ManualClock } from "../../lib/base/index.js";
-import { Listeners, settledWithin } from "../../lib/hub/listeners.js";
-import { settle } from "./fakes.js";
+import { deferred, ManualClock } from "../../../lib/base/index.js";
+import { Listeners, settledWithin } from "../../../lib/hub/listening/listeners.js";
+import { settle } from "../fakes.js";
 
 interface Events {
 	tell: [word: string];
 }
 
-describe("hub/listeners", () => {
+describe("hub/listening/listeners", () => {
 	it("runs listeners one after another, and waits for each", async () => {
 		const listeners = new Listeners<Events>();
 		const gate = deferred();

@@ -1,4 +1,4 @@
-import { type Clock, deferred } from "../base/index.js";
+import { type Clock, deferred } from "../../base/index.js";
 
 /** Calls of one event's listeners, in the order in which they were added. */
 export class Listeners<Events extends { [Name in keyof Events]: readonly unknown[] }> {
