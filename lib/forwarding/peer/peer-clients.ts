@@ -1,0 +1,252 @@
+import { messageOf } from "../../errors/index.js";
+import type { ClientConnection, DisconnectReason, Hub, User } from "../../hub/index.js";
+import {
+	type CloseMessage,
+	decodeRawMessage,
+	type HubMessage,
+	MessageType,
+	type RawMessage,
+	readMessagePack,
+} from "../../protocols/index.js";
+import { checkOpenContext, type OpenContext, openedRequest } from "../link/open-context.js";
+import type { SessionLife } from "../observing/link-life.js";
+import { type CloseFrame, type MessageFrame, type OpenFrame, violation } from "../wire/index.js";
+import { FrameWire, protocolOf } from "./frame-wire.js";
+import { Inbox } from "./inbox.js";
+import type { PeerClient } from "./peer-client.js";
+import type { ProxySession, ProxySessionHost } from "./proxy-session.js";
+
+/** Clients that are ended in one turn when their proxy is gone; the others go on meanwhile. */
+const CLIENTS_PER_TURN = 200;
+const REFUSED = "The connection was refused.";
+
+/** What the clients of a session need of it. */
+export interface PeerClientsHost {
+	readonly life: SessionLife;
+	/** Resolves when nobody has a connection id any more that `known` has. Rejects where it is not this proxy's to take. */
+	freeId(known: ClientConnection | undefined): Promise<void>;
+	/** None is left. */
+	emptied(): void;
+}
+
+/** The clients that a proxy holds in one session, by their numbers: from their OPEN to their CLOSED. */
+export class PeerClients {
+	readonly #session: ProxySession;
+	readonly #settings: ProxySessionHost;
+	readonly #hub: Hub;
+	readonly #host: PeerClientsHost;
+	readonly #clients = new Map<number, PeerClient>();
+	/** Clients of which it is not known yet whether they may be here: they hear nothing that is for all. */
+	#pending = 0;
+
+	constructor(session: ProxySession, settings: ProxySessionHost, host: PeerClientsHost) {
+		this.#session = session;
+		this.#settings = settings;
+		this.#hub = settings.hub;
+		this.#host = host;
+	}
+
+	get size(): number {
+		return this.#clients.size;
+	}
+
+	/** Whether there are some of which it is not known yet whether they may be here. */
+	get hasPending(): boolean {
+		return this.#pending > 0;
+	}
+
+	get(number: number): PeerClient | undefined {
+		return this.#clients.get(number);
+	}
+
+	/** Takes all of them out. */
+	takeAll(): PeerClient[] {
+		const clients = [...this.#clients.values()];
+		this.#clients.clear();
+		return clients;
+	}
+
+	/** A client's connection is ended at this end: its proxy is to end it too. */
+	closing(number: number, { error, allowReconnect = false }: CloseMessage): void {
+		const client = this.#clients.get(number);
+		if (!client) return;
+		this.drop(client);
+		if (client.left) return;
+		// Its proxy opens it again where we are replaced: the end of the session tells it so.
+		if (this.#hub.isClosing && allowReconnect && this.#hub.options.recovery === "reopen") return;
+		this.#session.stream.write({ type: "abort", client: number, allowReconnect, text: error });
+	}
+
+	/** A client comes: it is let in, now or when it is known who it is. @throws TrunklineError ERR_LINK_PROTOCOL */
+	open(frame: OpenFrame): void {
+		const { client: number } = frame;
+		if (this.#clients.has(number)) throw violation(`client ${number} was opened twice`);
+		if (this.#clients.size >= this.#settings.maxClients)
+			throw violation("it has more clients than a session may have");
+		const context = checkOpenContext(readMessagePack(frame.context));
+		const client = this.#clientOf(number, context);
+		this.#clients.set(number, client);
+		const known = this.#hub.lifetime.get(context.connectionId);
+		if (!known && (context.user || !this.#hub.options.transport.authenticate))
+			this.#admit(client, context, frame.recovered, context.user);
+		else void this.#admitLater(client, context, frame.recovered, known);
+	}
+
+	#clientOf(number: number, { connectionId, protocol }: OpenContext): PeerClient {
+		const client: PeerClient = {
+			...{ number, connectionId, connection: undefined, left: undefined },
+			wire: new FrameWire(this.#session, number, protocolOf(protocol)),
+			inbox: new Inbox(this.#settings.inboxLimits, {
+				hold: () => {
+					this.#host.life.hold();
+					this.#session.stream.write({ type: "hold", client: number });
+				},
+				go: () => {
+					this.#host.life.release();
+					this.#session.stream.write({ type: "go", client: number });
+				},
+				failed: (cause) => this.#failed(client, cause),
+			}),
+		};
+		return client;
+	}
+
+	/** Somebody has its id, or it is not known yet who it is. */
+	async #admitLater(
+		client: PeerClient,
+		context: OpenContext,
+		isRecovered: boolean,
+		known: ClientConnection | undefined,
+	): Promise<void> {
+		this.#pending++;
+		try {
+			await this.#host.freeId(known);
+			const user = context.user ?? (await this.#hub.authenticateForwarded(openedRequest(context)));
+			if (this.#clients.get(client.number) === client) this.#admit(client, context, isRecovered, user);
+		} catch (cause) {
+			this.#refuse(client, cause);
+		}
+		this.#pending--;
+	}
+
+	#admit(client: PeerClient, context: OpenContext, recovered: boolean, user: User | undefined): void {
+		const { connectionId, protocol: protocolName, ids: idPrefix } = context;
+		const request = openedRequest(context);
+		const identity = {
+			connectionId,
+			user,
+			request,
+			transport: "Link",
+			protocolName,
+			idPrefix,
+			recovered,
+		} as const;
+		const connection = this.#hub.open(identity, client.wire);
+		client.connection = connection;
+		client.inbox.open(connection);
+		if (client.left) this.#leave(client, connection, client.left);
+	}
+
+	#refuse(client: PeerClient, cause: unknown): void {
+		if (this.#clients.get(client.number) !== client) return;
+		const { connectionId, number } = client;
+		this.#hub.counters.add("refusals");
+		this.#hub.log.info({ connectionId, reason: messageOf(cause) }, "A forwarded client was refused.");
+		this.drop(client);
+		this.#session.stream.write({ type: "abort", client: number, allowReconnect: false, text: REFUSED });
+	}
+
+	/** Hands a message on, behind those that wait. */
+	message({ client: number, message }: MessageFrame): void {
+		const client = this.#clients.get(number);
+		if (!client) return;
+		try {
+			const { type } = message;
+			const bytes = type === MessageType.Invocation ? message.arguments.length : 64;
+			client.inbox.push(this.#decoded(message), bytes);
+		} catch (cause) {
+			this.#failed(client, cause);
+		}
+	}
+
+	/** Arguments that go on to another server are read there. */
+	#decoded(raw: RawMessage): HubMessage {
+		const message = decodeRawMessage(raw);
+		if ("arguments" in message && !this.#hub.wantsBytes) void message.arguments.values;
+		return message;
+	}
+
+	/** A client broke the hub protocol: it is ended, as it would be with a connection of its own. */
+	#failed(client: PeerClient, cause: unknown): void {
+		const { connectionId } = client;
+		this.#hub.log.warn({ connectionId, reason: messageOf(cause) }, "A forwarded client was lost.");
+		const error = "Connection closed with an error.";
+		client.wire.close({ type: MessageType.Close, error, allowReconnect: true });
+		void client.connection?.ended({ kind: "lost", error: cause instanceof Error ? cause : new Error(error) });
+	}
+
+	/** A client has left its proxy: what it has sent before is handed on first. */
+	close({ client: number, reason: kind, text }: CloseFrame): void {
+		const client = this.#clients.get(number);
+		if (!client) return;
+		const reason = { kind, error: text === "" ? undefined : new Error(text) };
+		client.left = reason;
+		const { connection } = client;
+		if (client.wire.isClosed) this.#gone(client);
+		else if (connection) this.#leave(client, connection, reason);
+	}
+
+	#leave(client: PeerClient, connection: ClientConnection, reason: DisconnectReason): void {
+		let isEnding = false;
+		const end = (): void => {
+			if (isEnding) return;
+			isEnding = true;
+			late.cancel();
+			if (reason.kind === "migrated") void this.#handOver(client, connection);
+			else {
+				this.drop(client);
+				void connection.ended(reason).then(() => this.#gone(client));
+			}
+		};
+		// A method that never returns must not keep its client for ever.
+		const late = this.#hub.clock.schedule(this.#hub.options.listenerTimeoutMs, end);
+		client.inbox.whenEmpty(end);
+	}
+
+	/** Its proxy has another place for it: what runs is answered first, though not for ever. */
+	async #handOver(client: PeerClient, connection: ClientConnection): Promise<void> {
+		const late = this.#hub.clock.schedule(this.#hub.options.listenerTimeoutMs, () => connection.close());
+		await connection.drain({ kind: "migrated" });
+		late.cancel();
+		this.#gone(client);
+	}
+
+	/** Both ends are done with the client: its number may be used anew. */
+	#gone(client: PeerClient): void {
+		if (this.#clients.get(client.number) !== client) return;
+		this.#clients.delete(client.number);
+		this.#session.stream.write({ type: "closed", client: client.number });
+		if (this.#clients.size === 0) this.#host.emptied();
+	}
+
+	/** Nothing goes to it or comes from it any more; what nobody has seen is reported. */
+	drop(client: PeerClient): void {
+		client.wire.cut();
+		if (client.inbox.isHeld) this.#host.life.release();
+		for (const dropped of client.inbox.close()) this.#reportDropped(client, dropped);
+	}
+
+	/** One with an id is reported where it is waited for. */
+	#reportDropped({ connectionId }: PeerClient, dropped: HubMessage): void {
+		if (dropped.type !== MessageType.Invocation || dropped.invocationId !== undefined) return;
+		const reason = "Its client was ended before it could be handled.";
+		this.#hub.report({ code: "ERR_CONNECTION_CLOSED", client: connectionId, target: dropped.target, reason });
+	}
+
+	/** Ends clients whose proxy is gone, some in each turn. */
+	lose(clients: PeerClient[], error: Error | undefined): void {
+		for (const { connection } of clients.splice(0, CLIENTS_PER_TURN))
+			void connection?.ended({ kind: "lost", error });
+		if (clients.length > 0) setImmediate(() => this.lose(clients, error));
+	}
+}
