@@ -13,11 +13,11 @@ import {
 	type Selection,
 } from "../hub/index.js";
 import { Arguments, HubTarget, RESTORE_METHOD, vmIdRoot } from "../protocols/index.js";
-import type { ViewModelHost } from "./instance.js";
 import { resolveViewModelLimits, type ViewModelLimitOptions } from "./limits.js";
 import { isRecord } from "./state/data.js";
 import { isMulticastClass, type ViewModelSources } from "./view-model.js";
 import { ViewModels } from "./view-models.js";
+import type { ViewModelHost } from "./views/instance.js";
 import { invalidJson } from "./wire-exception.js";
 
 /** Settings of {@link createViewModelHub}. */

@@ -1,8 +1,8 @@
 import type { ClientConnection } from "../hub/index.js";
-import { ClientViews } from "./client-views.js";
-import type { ViewModelHost } from "./instance.js";
-import { SharedViews, type ViewModelRegistry } from "./shared-views.js";
 import type { ViewModelSource, ViewModelSources } from "./view-model.js";
+import { ClientViews } from "./views/client-views.js";
+import type { ViewModelHost } from "./views/instance.js";
+import { SharedViews, type ViewModelRegistry } from "./views/shared-views.js";
 
 /** All view models of a hub: the classes that are registered, and the instances of each client. */
 export class ViewModels implements ViewModelRegistry {

@@ -1,10 +1,10 @@
-import type { Log } from "../base/index.js";
-import type { Selection } from "../hub/index.js";
-import { excerpt } from "../protocols/index.js";
-import type { ViewModelLimits } from "./limits.js";
-import { type Changes, changeMessages, Tracker } from "./state/tracker.js";
-import { applyUpdate, isEcho, type SentValue, type UpdateTarget } from "./state/update.js";
-import { coreOf, type ViewModel, type ViewModelOwner } from "./view-model.js";
+import type { Log } from "../../base/index.js";
+import type { Selection } from "../../hub/index.js";
+import { excerpt } from "../../protocols/index.js";
+import type { ViewModelLimits } from "../limits.js";
+import { type Changes, changeMessages, Tracker } from "../state/tracker.js";
+import { applyUpdate, isEcho, type SentValue, type UpdateTarget } from "../state/update.js";
+import { coreOf, type ViewModel, type ViewModelOwner } from "../view-model.js";
 
 /** What a `Response_VM` says. */
 export interface ViewModelResponse {

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
-import { deferred } from "../../lib/base/index.js";
+import { deferred } from "../../../lib/base/index.js";
 import {
 	createViewModelHub,
 	MulticastViewModel,
 	ViewModel,
 	type ViewModelClient,
 	type ViewModelSources,
-} from "../../lib/dotnetify/index.js";
-import { RecordingClient } from "./recording-client.js";
+} from "../../../lib/dotnetify/index.js";
+import { RecordingClient } from "../recording-client.js";
 
 function clientsOf(viewModels: ViewModelSources, count: number): RecordingClient[] {
 	const hub = createViewModelHub({ viewModels, detailedErrors: true });
@@ -41,7 +41,7 @@ class Chat extends MulticastViewModel {
 }
 Object.assign(Chat, { hidden: ["disposals"] });
 
-describe("dotnetify/shared-views", () => {
+describe("dotnetify/views/shared-views", () => {
 	beforeEach(() => {
 		Chat.instances = [];
 	});

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { createViewModelHub, ViewModel, type ViewModelSources } from "../../lib/dotnetify/index.js";
-import { collectingLog, settle } from "../hub/fakes.js";
-import { RecordingClient } from "./recording-client.js";
+import { createViewModelHub, ViewModel, type ViewModelSources } from "../../../lib/dotnetify/index.js";
+import { collectingLog, settle } from "../../hub/fakes.js";
+import { RecordingClient } from "../recording-client.js";
 
 let log: string[] = [];
 
@@ -35,7 +35,7 @@ function clientOf(viewModels: ViewModelSources = { Page, List, Details }): Recor
 	return new RecordingClient(createViewModelHub({ viewModels, detailedErrors: true }));
 }
 
-describe("dotnetify/client-views", () => {
+describe("dotnetify/views/client-views", () => {
 	beforeEach(() => {
 		log = [];
 	});

@@ -1,7 +1,6 @@
-import type { Selection } from "../hub/index.js";
-import { Instance, type ViewModelHost } from "./instance.js";
-import { jsonText } from "./state/data.js";
-import type { SentValue } from "./state/update.js";
+import type { Selection } from "../../hub/index.js";
+import { jsonText } from "../state/data.js";
+import type { SentValue } from "../state/update.js";
 import {
 	acting,
 	coreOf,
@@ -10,7 +9,8 @@ import {
 	type ViewModelClient,
 	type ViewModelOwner,
 	type ViewModelSource,
-} from "./view-model.js";
+} from "../view-model.js";
+import { Instance, type ViewModelHost } from "./instance.js";
 
 /** One multicast view model with its members. */
 export class SharedView implements ViewModelOwner {

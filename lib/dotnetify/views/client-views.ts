@@ -1,31 +1,15 @@
-import { HubException } from "../errors/index.js";
-import type { ClientConnection, RetainedCall, Selection } from "../hub/index.js";
-import { excerpt, isWithin, parseVmId, type VmIdSegment } from "../protocols/index.js";
-import { ClientFacts, type Fields, NOTHING } from "./client.js";
-import type { HeldView, Place } from "./held-view.js";
-import { Instance, type ViewModelHost } from "./instance.js";
-import { RetainedRequests, readRequest, withoutHeaders } from "./request-data.js";
-import type { SharedView, ViewModelRegistry } from "./shared-views.js";
-import { jsonText } from "./state/data.js";
-import {
-	construct,
-	coreOf,
-	isMulticastClass,
-	isViewModelClass,
-	MulticastViewModel,
-	mayUse,
-	type ViewModel,
-	type ViewModelClass,
-	type ViewModelOwner,
-	type ViewModelSource,
-} from "./view-model.js";
-import {
-	errorData,
-	LimitException,
-	nullViewModelId,
-	unauthorized,
-	unknownViewModel,
-} from "./wire-exception.js";
+import { HubException } from "../../errors/index.js";
+import type { ClientConnection, RetainedCall, Selection } from "../../hub/index.js";
+import { excerpt } from "../../protocols/index.js";
+import { ClientFacts, type Fields, NOTHING } from "../client.js";
+import { RetainedRequests, readRequest, withoutHeaders } from "../request-data.js";
+import { jsonText } from "../state/data.js";
+import { mayUse, type ViewModel, type ViewModelClass, type ViewModelOwner } from "../view-model.js";
+import { errorData, LimitException, nullViewModelId, unauthorized } from "../wire-exception.js";
+import type { HeldView } from "./held-view.js";
+import { HeldViews } from "./held-views.js";
+import type { Instance, ViewModelHost } from "./instance.js";
+import type { ViewModelRegistry } from "./shared-views.js";
 
 /** View models of one client that are looked at for changes in a turn of the event loop before the rest waits for its end. */
 const LOOKS_PER_TURN = 100;
@@ -36,13 +20,11 @@ const LOOKS_PER_TURN = 100;
  */
 export class ClientViews implements ViewModelOwner {
 	readonly #client: ClientFacts;
-	readonly #all: ViewModelRegistry;
 	readonly #host: ViewModelHost;
 	readonly #selection: Selection;
-	readonly #views = new Map<string, HeldView>();
+	readonly #views: HeldViews;
 	readonly #retained: RetainedRequests;
 	#tail: Promise<unknown> = Promise.resolve();
-	#isClosed = false;
 	/** View models that were looked at for changes in this turn of the loop. */
 	#looks = 0;
 	/** All have to be looked at when it ends. */
@@ -51,10 +33,10 @@ export class ClientViews implements ViewModelOwner {
 
 	constructor(connection: ClientConnection, all: ViewModelRegistry) {
 		this.#client = new ClientFacts(connection);
-		this.#all = all;
 		this.#host = all.host;
 		this.#selection = { kind: "client", connectionId: connection.connectionId };
 		this.#retained = new RetainedRequests(connection);
+		this.#views = new HeldViews({ client: this.#client, all, owner: this, retained: this.#retained });
 	}
 
 	/**
@@ -93,7 +75,7 @@ export class ClientViews implements ViewModelOwner {
 				);
 				return;
 			}
-			await this.#authorize(view.instance.viewModel.constructor as ViewModelClass);
+			await this.#views.authorize(view.instance.viewModel.constructor as ViewModelClass);
 			if (view.shared) await view.shared.update(this.#client, sent);
 			else await this.#update(view.instance, sent);
 			this.#checkOthers(id);
@@ -104,7 +86,7 @@ export class ClientViews implements ViewModelOwner {
 	dispose(vmId: string | null): Promise<void> {
 		return this.#inTurn(vmId ?? "", async (id) => {
 			if (!this.#views.has(id)) this.#retained.remove(id);
-			for (const each of this.#idsWithin(id)) this.#remove(each);
+			this.#views.removeWithin(id);
 		});
 	}
 
@@ -114,9 +96,9 @@ export class ClientViews implements ViewModelOwner {
 		await this.#inTurn(vmId, async (id) => {
 			const held = this.#views.get(id);
 			if (!held?.isRequested) return;
-			await this.#authorize(held.instance.viewModel.constructor as ViewModelClass);
+			await this.#views.authorize(held.instance.viewModel.constructor as ViewModelClass);
 			const view = this.#views.get(id);
-			if (view?.isRequested && !this.#isClosed) this.#sendWhole(id, view);
+			if (view?.isRequested && !this.#views.isClosed) this.#sendWhole(id, view);
 		});
 	}
 
@@ -137,8 +119,7 @@ export class ClientViews implements ViewModelOwner {
 
 	/** The client is gone: disposes everything at once, whatever is still running. */
 	close(): void {
-		this.#isClosed = true;
-		for (const id of this.#longestFirst([...this.#views.keys()])) this.#remove(id);
+		this.#views.close();
 	}
 
 	/** Sends what changed of `viewModel`, then of all others of this client. */
@@ -156,7 +137,7 @@ export class ClientViews implements ViewModelOwner {
 
 	async #inTurn(vmId: string | null, handle: (vmId: string) => Promise<void>): Promise<void> {
 		const run = this.#tail.then(async () => {
-			if (this.#isClosed) return;
+			if (this.#views.isClosed) return;
 			try {
 				this.#checkId(vmId);
 				await handle(vmId ?? "");
@@ -190,16 +171,16 @@ export class ClientViews implements ViewModelOwner {
 
 	async #request(vmId: string, namespace: string | undefined, snapshot?: string): Promise<void> {
 		const existing = this.#views.get(vmId);
-		if (existing) await this.#authorize(existing.instance.viewModel.constructor as ViewModelClass);
-		let view = existing ?? (await this.#createPath(vmId, namespace));
-		if (this.#isClosed) return;
+		if (existing) await this.#views.authorize(existing.instance.viewModel.constructor as ViewModelClass);
+		let view = existing ?? (await this.#views.make(vmId, namespace));
+		if (this.#views.isClosed) return;
 		const { instance, shared } = view;
 		// One that was there has newer values.
 		if (snapshot !== undefined && !existing && !shared && !(await instance.restore(snapshot))) {
-			for (const id of this.#idsWithin(vmId)) this.#remove(id);
-			view = await this.#createPath(vmId, namespace);
+			this.#views.removeWithin(vmId);
+			view = await this.#views.make(vmId, namespace);
 		}
-		if (this.#isClosed) return;
+		if (this.#views.isClosed) return;
 		this.#sendWhole(vmId, view);
 		view.isRequested = true;
 		view.shared?.join(this.#client);
@@ -214,134 +195,15 @@ export class ClientViews implements ViewModelOwner {
 		try {
 			return shared ? shared.stateFor(this.#client) : instance.tracker.fullState();
 		} catch (thrown) {
-			for (const each of this.#idsWithin(vmId)) this.#remove(each);
+			this.#views.removeWithin(vmId);
 			throw thrown;
 		}
 	}
 
 	async #update(instance: Instance, sent: [string, unknown][]): Promise<void> {
 		await instance.apply(sent);
-		if (this.#isClosed) return;
+		if (this.#views.isClosed) return;
 		instance.respond(this.#selection, instance.reaction(instance.takeChanges(), sent));
-	}
-
-	/** Makes the view model and the masters that are missing, outermost first. */
-	async #createPath(vmId: string, namespace: string | undefined): Promise<HeldView> {
-		let id = "";
-		let view: HeldView | undefined;
-		for (const [at, segment] of parseVmId(vmId).path.entries()) {
-			const master = view;
-			const name = vmId.split(".")[at] ?? "";
-			id = at === 0 ? name : `${id}.${name}`;
-			view =
-				this.#views.get(id) ?? (await this.#create(id, segment, { master, namespace, isLast: id === vmId }));
-			if (this.#isClosed) return view;
-		}
-		if (!view) throw unknownViewModel(vmId);
-		return view;
-	}
-
-	async #create(id: string, segment: VmIdSegment, place: Place): Promise<HeldView> {
-		if (this.#views.size >= this.#host.limits.maxViewModelsPerConnection) {
-			throw new LimitException(
-				`This connection holds ${this.#views.size} view models, the most that is allowed.`,
-			);
-		}
-		const view = await this.#make(id, segment, place);
-		if (this.#isClosed) {
-			this.#end(view);
-			return view;
-		}
-		this.#views.set(id, view);
-		try {
-			await place.master?.instance.viewModel.onSubViewModelCreated(view.instance.viewModel);
-		} catch (thrown) {
-			this.#remove(id);
-			throw thrown;
-		}
-		return view;
-	}
-
-	async #make(id: string, segment: VmIdSegment, place: Place): Promise<HeldView> {
-		const vmArg = place.isLast ? this.#client.vmArg : NOTHING;
-		const source = this.#all.source(segment.type, place.namespace);
-		if (source && isViewModelClass(source)) await this.#authorize(source);
-		// From here to the registration nothing is awaited, so that two clients cannot both make a shared one.
-		const found = this.#all.shared.find(id, this.#client);
-		if (found) return await this.#hold(found, vmArg);
-		const supplied = place.master?.instance.viewModel.getSubViewModel(segment.type, segment.instance);
-		if (!supplied && !source) throw unknownViewModel(segment.type);
-		const viewModel = supplied ?? this.#construct(source as ViewModelSource, segment.instance);
-		if (viewModel instanceof MulticastViewModel) {
-			return await this.#hold(this.#all.shared.add(id, viewModel, this.#client), vmArg);
-		}
-		const core = coreOf(viewModel);
-		core.client ??= this.#client;
-		core.instanceId ??= segment.instance;
-		const instance = new Instance(id, viewModel, this.#host);
-		await this.#createInstance(instance, vmArg);
-		return { instance, shared: undefined, isRequested: false };
-	}
-
-	#construct(source: ViewModelSource, instanceId: string | undefined): ViewModel {
-		return construct({ instanceId, client: isMulticastClass(source) ? undefined : this.#client }, () =>
-			isViewModelClass(source) ? new source(instanceId) : source(instanceId, this.#client),
-		);
-	}
-
-	async #createInstance(instance: Instance, vmArg: Fields): Promise<void> {
-		try {
-			// Again: what a factory or a master supplies is of a class that was not known before.
-			await this.#authorize(instance.viewModel.constructor as ViewModelClass);
-			await instance.create(this, vmArg);
-		} catch (thrown) {
-			instance.dispose();
-			throw thrown;
-		}
-	}
-
-	async #hold(shared: SharedView, vmArg: Fields): Promise<HeldView> {
-		await shared.hold(this.#client, vmArg, () =>
-			this.#authorize(shared.instance.viewModel.constructor as ViewModelClass),
-		);
-		return { instance: shared.instance, shared, isRequested: false };
-	}
-
-	async #authorize(viewModelClass: ViewModelClass): Promise<void> {
-		if (!(await mayUse(this.#client, viewModelClass))) throw unauthorized();
-	}
-
-	#idsWithin(vmId: string): string[] {
-		return this.#longestFirst([...this.#views.keys()].filter((id) => isWithin(id, vmId)));
-	}
-
-	#longestFirst(ids: string[]): string[] {
-		return ids.sort((a, b) => b.length - a.length);
-	}
-
-	#remove(id: string): void {
-		const view = this.#views.get(id);
-		if (!view) return;
-		this.#views.delete(id);
-		if (view.isRequested) this.#retained.remove(id);
-		const master = this.#views.get(id.slice(0, Math.max(0, id.lastIndexOf("."))))?.instance;
-		master?.attempt("onSubViewModelDisposing", () =>
-			master.viewModel.onSubViewModelDisposing(view.instance.viewModel),
-		);
-		this.#end(view);
-	}
-
-	#end({ instance, shared }: HeldView): void {
-		if (!shared) {
-			instance.dispose();
-			return;
-		}
-		const { groupName } = shared;
-		shared.release(this.#client);
-		// A connection that is gone has left its groups by itself.
-		if (this.#isClosed || groupName === "") return;
-		const isStillMember = [...this.#views.values()].some((view) => view.shared?.groupName === groupName);
-		if (!isStillMember) this.#host.leave(this.#client.connectionId, groupName);
 	}
 
 	/**
@@ -368,7 +230,7 @@ export class ClientViews implements ViewModelOwner {
 	}
 
 	#pushView(view: HeldView): void {
-		if (this.#isClosed || !view.isRequested) return;
+		if (this.#views.isClosed || !view.isRequested) return;
 		try {
 			if (view.shared) view.shared.push();
 			else this.#pushOwn(view.instance);
@@ -385,7 +247,7 @@ export class ClientViews implements ViewModelOwner {
 		const changes = instance.takeChanges();
 		if (changes.members.length + changes.lists.length === 0) return;
 		const decide = (isAllowed: boolean): void => {
-			if (this.#isClosed || instance.isDisposed) return;
+			if (this.#views.isClosed || instance.isDisposed) return;
 			if (isAllowed) {
 				instance.respond(this.#selection, instance.messages(changes));
 				return;
@@ -400,7 +262,7 @@ export class ClientViews implements ViewModelOwner {
 
 	#fail(vmId: string | null, thrown: unknown): void {
 		this.#logFailure(vmId, thrown);
-		if (this.#isClosed) return;
+		if (this.#views.isClosed) return;
 		const data = errorData(thrown, vmId ?? "", this.#host.detailedErrors);
 		this.#host.respond(this.#selection, vmId, { text: JSON.stringify(data) });
 	}
