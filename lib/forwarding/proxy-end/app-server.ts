@@ -20,8 +20,8 @@ import {
 	writeMessagePack,
 } from "../../protocols/index.js";
 import { contextTextOf } from "../client-context.js";
+import type { UpstreamUrl } from "../dialing/addresses.js";
 import { LinkLife } from "../observing/link-life.js";
-import type { UpstreamUrl } from "../upstream/addresses.js";
 import type { ForwardedClient, UpMessage } from "../upstream/forwarded-client.js";
 import { NativeUpstream } from "../upstream/native-upstream.js";
 import type { PickStrategy } from "../upstream/pick.js";

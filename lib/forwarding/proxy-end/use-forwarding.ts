@@ -11,8 +11,8 @@ import type {
 	Middleware,
 } from "../../hub/index.js";
 import { DISCONNECTED_METHOD, HubTarget, parseLinkResponse, RESTORE_METHOD } from "../../protocols/index.js";
+import type { UpstreamUrl } from "../dialing/addresses.js";
 import { forwardingException } from "../forwarding-exception.js";
-import type { UpstreamUrl } from "../upstream/addresses.js";
 import { AppServer, type AppServerSettings } from "./app-server.js";
 import type { ForwardingFailure, LostMessage } from "./forwarded-message.js";
 import {

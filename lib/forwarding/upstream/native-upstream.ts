@@ -1,4 +1,3 @@
-import { messageOf, TrunklineError } from "../../errors/index.js";
 import type {
 	ClientConnection,
 	DisconnectReason,
@@ -7,22 +6,23 @@ import type {
 	InvocationContext,
 	LinkStatus,
 } from "../../hub/index.js";
-import { MessageType, type RawMessage } from "../../protocols/index.js";
+import { MessageType } from "../../protocols/index.js";
+import { Addresses, type UpstreamUrl } from "../dialing/addresses.js";
+import type { UpstreamLinks } from "../dialing/upstream-links.js";
 import { explainPlace } from "../observing/explained-place.js";
 import { recover, statusOf } from "../observing/upstream-status.js";
 import type { ResolvedForwardingOptions } from "../proxy-end/options.js";
 import { resolveSessionOptions, type SessionEnd } from "../session/index.js";
 import type { Hello } from "../wire/index.js";
-import { Addresses, type UpstreamUrl } from "./addresses.js";
 import { AppSession, type AppSessionHost } from "./app-session.js";
-import { CallQueue, type QueuedMessage } from "./call-queue.js";
+import type { QueuedMessage } from "./call-queue.js";
+import { Delivery } from "./delivery.js";
 import { ForwardedClient, type Undelivered, type UpMessage } from "./forwarded-client.js";
 import { leftovers } from "./leftovers.js";
 import { type PickStrategy, pickFunction } from "./pick.js";
 import { Placement } from "./placement.js";
 import type { RemoteCall, RemoteClient } from "./remote-client.js";
 import { Sessions } from "./sessions.js";
-import type { UpstreamLinks } from "./upstream-links.js";
 
 /** Who hears of an upstream. */
 export interface NativeUpstreamListener {
@@ -58,13 +58,12 @@ export class NativeUpstream {
 	readonly #options: ResolvedForwardingOptions;
 	readonly #listener: NativeUpstreamListener;
 	readonly #addresses: Addresses;
-	readonly #queue: CallQueue;
+	readonly #delivery: Delivery;
 	readonly #sessions: Sessions;
 	readonly #strategy: PickStrategy;
 	readonly #placement: Placement;
 	readonly #clients = new Map<ClientConnection, ForwardedClient>();
 	readonly #sessionHost: AppSessionHost;
-	#room: (() => void)[] = [];
 	#state: "new" | "open" | "closed" = "new";
 	#wasReached = false;
 
@@ -76,11 +75,15 @@ export class NativeUpstream {
 		this.#strategy = pick;
 		this.#sessions = new Sessions(pickFunction(pick));
 		this.#sessionHost = this.#makeSessionHost();
-		this.#queue = new CallQueue(options, hub.clock, (queued) => this.#expired(queued));
 		this.#placement = new Placement(this.#sessions, {
 			log: hub.log,
 			placed: (client) => this.#unpark(client),
-			dismissed: (client) => this.#dropParked(client),
+			dismissed: (client) => this.#delivery.dropParked(client),
+		});
+		this.#delivery = new Delivery({
+			...{ name, options, clock: hub.clock, placement: this.#placement },
+			failed: (client, up, failure) => listener.failed(client, up, failure),
+			leave: (client, reason) => this.#leave(client, reason),
 		});
 		const { connectionPoolSize: poolSize, secret, reconnect } = options;
 		this.#addresses = new Addresses(
@@ -117,12 +120,12 @@ export class NativeUpstream {
 
 	/** Messages that wait for a session. */
 	get waiting(): number {
-		return this.#queue.length;
+		return this.#delivery.waiting;
 	}
 
 	/** Its sessions as they are now; one entry without an instance where there is none. */
 	status(): readonly LinkStatus[] {
-		const waiting = { name: this.name, clients: this.#clients.size, queued: this.#queue.length };
+		const waiting = { name: this.name, clients: this.#clients.size, queued: this.#delivery.waiting };
 		return statusOf(this.#sessions, waiting, (session) => this.#addresses.of(session));
 	}
 
@@ -154,15 +157,10 @@ export class NativeUpstream {
 	forward(connection: ClientConnection, up: UpMessage): Promise<void> | undefined {
 		const client = this.#clientOf(connection);
 		if (this.#state === "closed") {
-			this.#fail(client, up, this.#closedFailure);
+			this.#delivery.fail(client, up, this.#closedFailure);
 			return undefined;
 		}
-		// What waits was sent before.
-		if (client.waiting > 0 || (client.parked && !belongsToRunning(client, up.message)))
-			return this.#wait(client, up);
-		const remote = this.#remoteFor(client, up.message);
-		if (remote) return this.#send(remote, up);
-		return isCall(up.message) ? this.#wait(client, up) : undefined;
+		return this.#delivery.forward(client, up);
 	}
 
 	/** A client wants no more of a stream; nothing happens where that is over. */
@@ -199,12 +197,12 @@ export class NativeUpstream {
 	 */
 	surrender(): QueuedMessage[] {
 		for (const session of [...this.#sessions]) session.stream.end("restarted");
-		const waiting = this.#queue.clear();
+		const waiting = this.#delivery.clear();
 		const open = [...this.#clients.values()].filter(({ wasOpen, hasEnded }) => wasOpen && !hasEnded);
 		this.#clients.clear();
 		this.#placement.clear();
 		this.#placement.dismiss(open);
-		this.#freeRoom();
+		this.#delivery.freeRoom();
 		return waiting;
 	}
 
@@ -214,10 +212,10 @@ export class NativeUpstream {
 		for (const session of this.#sessions) session.stream.flush();
 		await this.#flushed();
 		for (const session of [...this.#sessions]) session.stream.end("closed");
-		for (const { client, up } of this.#queue.clear()) this.#fail(client, up, this.#closedFailure);
+		for (const { client, up } of this.#delivery.clear()) this.#delivery.fail(client, up, this.#closedFailure);
 		this.#placement.clear();
 		this.#clients.clear();
-		this.#freeRoom();
+		this.#delivery.freeRoom();
 		await this.#addresses.close();
 	}
 
@@ -235,84 +233,6 @@ export class NativeUpstream {
 		return client;
 	}
 
-	/** Where a message goes: a call to its home or the owner of what it is about, everything else behind its call. */
-	#remoteFor(client: ForwardedClient, message: RawMessage): RemoteClient | undefined {
-		if (isCall(message)) return this.#placement.placeFor(client, message);
-		return message.invocationId === undefined ? undefined : client.remoteOf(message.invocationId);
-	}
-
-	#send(remote: RemoteClient, up: UpMessage): Promise<void> | undefined {
-		const { client, session } = remote;
-		// What belongs to a call is bounded by the reading of its client, which is held.
-		if (session.isOverfull && isCall(up.message)) {
-			const reason = `Too much waits for the app server ${this.name} already (maxQueuedBytes).`;
-			this.#fail(client, up, { code: "ERR_FORWARD_QUEUE_FULL", reason });
-			return undefined;
-		}
-		const { message, call } = up;
-		const id = call && message.invocationId;
-		if (call && id !== undefined) remote.expect(id, call);
-		try {
-			session.send(remote, message);
-		} catch (thrown) {
-			if (id !== undefined) remote.take(id);
-			const code = thrown instanceof TrunklineError ? thrown.code : "ERR_SERIALIZATION";
-			this.#fail(client, up, { code, reason: messageOf(thrown) });
-			return undefined;
-		}
-		if (isCall(message) && message.streamIds) client.opened(message.streamIds, remote);
-		else if (message.type === MessageType.Completion) client.closed(message.invocationId);
-		return remote.held ?? (session.stream.isFull ? this.#waitForRoom() : undefined);
-	}
-
-	#waitForRoom(): Promise<void> {
-		return new Promise((resolve) => this.#room.push(resolve));
-	}
-
-	#freeRoom(): void {
-		const waiting = this.#room;
-		this.#room = [];
-		for (const resolve of waiting) resolve();
-	}
-
-	/** There is no session for it, or it is on its way to another one. */
-	#wait(client: ForwardedClient, up: UpMessage): Promise<void> | undefined {
-		if (!isCall(up.message)) return this.#waitBehindCall(client, up);
-		if (client.parked && client.parked.length < this.#options.maxQueuedPerClient) {
-			client.parked.push(up);
-			return this.#placement.settled(client);
-		}
-		const full = client.parked
-			? "too many wait already (maxQueuedPerClient)"
-			: this.#queue.refusalOf({ client, up });
-		const reason = `The message was not forwarded to ${this.name}: ${full}.`;
-		if (full === undefined) this.#queue.push({ client, up });
-		else this.#fail(client, up, { code: "ERR_FORWARD_QUEUE_FULL", reason });
-		return undefined;
-	}
-
-	/** Part of a stream whose call waits: none of it may be missing, so that the client is read no more instead. */
-	#waitBehindCall(client: ForwardedClient, up: UpMessage): Promise<void> | undefined {
-		if (client.parked) {
-			client.parked.push(up);
-			return this.#placement.settled(client);
-		}
-		this.#queue.push({ client, up });
-		return this.#waitForRoom();
-	}
-
-	/** Who is told of the loss of what belongs to a call is told of the call. */
-	#fail(client: ForwardedClient, up: UpMessage, failure: Undelivered): void {
-		if (isCall(up.message)) this.#listener.failed(client, up, failure);
-	}
-
-	#expired({ client, up }: QueuedMessage): void {
-		const reason = `The app server ${this.name} could not be reached for ${this.#options.maxWaitMs} ms (maxWaitMs).`;
-		this.#fail(client, up, { code: "ERR_FORWARD_EXPIRED", reason });
-		if (this.#queue.length === 0) this.#freeRoom();
-		if (client.end && client.waiting === 0) this.#leave(client, client.end);
-	}
-
 	#leave(client: ForwardedClient, reason: DisconnectReason): void {
 		if (this.#clients.get(client.connection) === client) this.#clients.delete(client.connection);
 		for (const remote of client.remotes) remote.session.close(remote, reason);
@@ -324,7 +244,7 @@ export class NativeUpstream {
 			hub: this.#hub,
 			options: resolveSessionOptions({ sessionTimeoutMs, maxWaitingBytes: Number.MAX_SAFE_INTEGER }),
 			maxWaitingBytes: maxQueuedBytes,
-			writable: () => this.#freeRoom(),
+			writable: () => this.#delivery.freeRoom(),
 			closeLink: (session, link, incarnation, error) =>
 				this.#addresses.cut(session, { link, incarnation, error }),
 			ended: (session, end) => this.#ended(session, end),
@@ -352,7 +272,7 @@ export class NativeUpstream {
 		log[links === 1 ? "info" : "debug"]({ url: session.url, links }, "An app server is reached.");
 		this.#endForsaken();
 		this.#placement.changed();
-		this.#drainQueue();
+		this.#delivery.drain();
 	}
 
 	/** Where others can take its clients, there is nothing to wait for. */
@@ -371,36 +291,12 @@ export class NativeUpstream {
 				session.stream.end("restarted");
 	}
 
-	/** Hands on what was queued, in order. */
-	#drainQueue(): void {
-		for (let next = this.#queue.shift(); next; next = this.#queue.shift()) {
-			const { client, up } = next;
-			if (client.parked) client.parked.push(up);
-			else {
-				const remote = this.#remoteFor(client, up.message);
-				if (!remote && isCall(up.message)) {
-					this.#queue.putBack([next]);
-					return;
-				}
-				if (remote) this.#send(remote, up);
-				if (client.end && client.waiting === 0) this.#leave(client, client.end);
-			}
-		}
-		this.#freeRoom();
-	}
-
 	/** A client has a home again: what came meanwhile follows. */
 	#unpark(client: ForwardedClient): void {
 		const { parked = [] } = client;
 		client.parked = undefined;
 		for (const up of parked) void this.forward(client.connection, up);
 		if (client.end && client.waiting === 0) this.#leave(client, client.end);
-	}
-
-	#dropParked(client: ForwardedClient): void {
-		const reason = `The app server ${this.name} stopped, and its client was ended before the message was forwarded.`;
-		const failure: Undelivered = { code: "ERR_FORWARD_LINK_LOST", reason };
-		for (const up of client.parked?.splice(0) ?? []) this.#fail(client, up, failure);
 	}
 
 	/** What the session leaves: nothing is sent twice, and nothing is lost without a word. */
@@ -410,18 +306,18 @@ export class NativeUpstream {
 		const { lost, unsent, unopened } = leftovers(session.clients, end, this.#hub.clock.elapsed());
 		const reason = `The app server ${this.name} was lost before it had confirmed the message; it may have been processed.`;
 		const failure: Undelivered = { code: "ERR_FORWARD_LINK_LOST", reason };
-		for (const { client, up } of lost) this.#fail(client, up, failure);
+		for (const { client, up } of lost) this.#delivery.fail(client, up, failure);
 		const remotes = [...session.clients.values()];
 		session.clients.clear();
 		for (const remote of remotes) this.#bereave(remote, failure, !unopened.has(remote));
-		this.#freeRoom();
+		this.#delivery.freeRoom();
 		if (this.#state === "closed")
-			for (const { client, up } of unsent) this.#fail(client, up, this.#closedFailure);
+			for (const { client, up } of unsent) this.#delivery.fail(client, up, this.#closedFailure);
 		else {
-			this.#queue.putBack(unsent);
+			this.#delivery.putBack(unsent);
 			if (session.reopens) recover(this.#hub, session, remotes);
 			this.#placement.resettle(remotes, session.reopens);
-			this.#drainQueue();
+			this.#delivery.drain();
 		}
 	}
 
@@ -459,16 +355,6 @@ export class NativeUpstream {
 			});
 		});
 	}
-}
-
-function isCall(message: RawMessage): message is Extract<RawMessage, { readonly target: string }> {
-	return message.type === MessageType.Invocation || message.type === MessageType.StreamInvocation;
-}
-
-/** An item or the end of a stream: the call that it is for, if that runs yet, is answered where it runs. */
-function belongsToRunning(client: ForwardedClient, message: RawMessage): boolean {
-	if (isCall(message) || message.invocationId === undefined) return false;
-	return client.remoteOf(message.invocationId) !== undefined;
 }
 
 let lastIds = 0;

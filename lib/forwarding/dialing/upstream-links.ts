@@ -5,8 +5,8 @@ import { checkAnswerProof, checkHello, NEW_SESSION_FEATURE } from "../link/link-
 import { LinkSegments } from "../link/link-segments.js";
 import { LinkLife } from "../observing/link-life.js";
 import type { LinkPort } from "../session/index.js";
+import type { AppSession } from "../upstream/app-session.js";
 import { ByeCode, type Hello, LINK_VERSIONS } from "../wire/index.js";
-import type { AppSession } from "./app-session.js";
 import { SegmentLink } from "./segment-link.js";
 
 /** What {@link UpstreamLinks} are made of. */

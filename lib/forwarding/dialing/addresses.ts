@@ -1,6 +1,6 @@
 import type { TrunklineError } from "../../errors/index.js";
 import { newLinkId } from "../link/link-greeting.js";
-import type { AppSession } from "./app-session.js";
+import type { AppSession } from "../upstream/app-session.js";
 import { UpstreamLinks, type UpstreamLinksListener, type UpstreamLinksSettings } from "./upstream-links.js";
 
 /** An address of an upstream, and its share among replicas. */
