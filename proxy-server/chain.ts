@@ -17,6 +17,8 @@ export type ChainFilter =
 export interface ChainEntry {
 	/** The app servers: one, or several that each get a copy. */
 	readonly urls: readonly string[];
+	/** The app servers are equal and share the clients: each has one of them, and none gets a copy. */
+	readonly isShared?: boolean;
 	readonly filter?: ChainFilter;
 	readonly connectionPoolSize?: number;
 	readonly useMessagePack?: boolean;

@@ -1,5 +1,11 @@
 import { createViewModelHub } from "../lib/dotnetify/index.js";
-import { type ForwardingFilter, forViewModels, forVmIds, useForwarding } from "../lib/forwarding/index.js";
+import {
+	type ForwardingFilter,
+	forViewModels,
+	forVmIds,
+	replicas,
+	useForwarding,
+} from "../lib/forwarding/index.js";
 import {
 	type CloseOptions,
 	createServer,
@@ -34,10 +40,11 @@ function filterOf(filter: ChainFilter): ForwardingFilter {
 }
 
 function forwardingOf(entry: ChainEntry, settings: ProxySettings): ReturnType<typeof useForwarding> {
-	const { urls, filter, ...options } = entry;
+	const { urls, filter, isShared, ...options } = entry;
 	// The app server takes both of two secrets; one is enough to prove a link.
 	const [secret] = settings.linkSecrets;
-	return useForwarding(urls.length === 1 ? (urls[0] as string) : urls, {
+	const target = isShared ? replicas(urls) : urls.length === 1 ? (urls[0] as string) : urls;
+	return useForwarding(target, {
 		...options,
 		filter: filter && filterOf(filter),
 		secret,

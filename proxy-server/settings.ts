@@ -51,7 +51,7 @@ export interface ProxySettings {
 }
 
 const SEVERAL_URLS =
-	'exactly one url; several app servers are set with PROXY_CONFIG, where an entry with "urls" and "copy": true copies every message to each';
+	'exactly one url; several that share the clients are set with APPSERVER_URLS, and PROXY_CONFIG has chains, where an entry with "urls" and "copy": true copies every message to each';
 const URL_EXPECTED = "one http or https url without user name and password, such as http://127.0.0.1:5001";
 
 function words(text: string): string[] {
@@ -71,6 +71,13 @@ const appServerUrl = z
 	.string()
 	.refine((text) => words(text).length < 2, { error: SEVERAL_URLS, abort: true })
 	.refine(isAppServerUrl, URL_EXPECTED);
+
+const URLS_EXPECTED =
+	"http or https urls without user name and password, each once, with commas between them";
+const appServerUrls = z
+	.string()
+	.transform(words)
+	.refine((list) => list.every(isAppServerUrl) && new Set(list).size === list.length, URLS_EXPECTED);
 
 const SECRETS_EXPECTED =
 	"a secret of at least 16 characters, or two with a comma between them while they are exchanged";
@@ -114,9 +121,7 @@ const environmentShape = z.object({
 		.regex(/^[\w.:%-]+$/, "a host name or an address")
 		.optional(),
 	APPSERVER_URL: appServerUrl.optional(),
-	APPSERVER_URLS: z
-		.undefined("nothing: this version has APPSERVER_URL for one app server and PROXY_CONFIG for several")
-		.optional(),
+	APPSERVER_URLS: appServerUrls.optional(),
 	PROXY_CONFIG: z.string().optional(),
 	CONNECTION_POOL_SIZE: whole(1, MAX_POOL_SIZE).optional(),
 	USE_MESSAGE_PACK: z
@@ -190,23 +195,29 @@ export function readChain(path: string): readonly ChainEntry[] {
 function chainOf(checked: CheckedEnvironment): readonly ChainEntry[] {
 	const {
 		APPSERVER_URL: url,
+		APPSERVER_URLS: urls,
 		PROXY_CONFIG: path,
 		CONNECTION_POOL_SIZE: poolSize,
 		USE_MESSAGE_PACK: pack,
 	} = checked;
-	if (url !== undefined && path !== undefined) {
+	if (url !== undefined && urls !== undefined) {
 		throw configurationError([
-			"PROXY_CONFIG: found a path beside APPSERVER_URL, expected only one of the two",
+			"APPSERVER_URLS: found urls beside APPSERVER_URL, expected only one of the two",
 		]);
 	}
-	if (url === undefined && path === undefined) {
+	if ((url ?? urls) !== undefined && path !== undefined) {
+		const other = url === undefined ? "APPSERVER_URLS" : "APPSERVER_URL";
+		throw configurationError([`PROXY_CONFIG: found a path beside ${other}, expected only one of the two`]);
+	}
+	if (url === undefined && urls === undefined && path === undefined) {
 		throw configurationError([`APPSERVER_URL: found nothing, expected ${URL_EXPECTED} (or PROXY_CONFIG)`]);
 	}
 	const defaults = {
 		...(poolSize === undefined ? {} : { connectionPoolSize: poolSize }),
 		...(pack === undefined ? {} : { useMessagePack: pack }),
 	};
-	const entries: readonly ChainEntry[] = path === undefined ? [{ urls: [url as string] }] : readChain(path);
+	const shared: ChainEntry | undefined = urls && { urls, isShared: true };
+	const entries = path === undefined ? [shared ?? { urls: [url as string] }] : readChain(path);
 	return entries.map((entry) => ({ ...defaults, ...entry }));
 }
 

@@ -142,6 +142,25 @@ describe("proxy-server/server", () => {
 		}
 	});
 
+	it("shares its clients among equal app servers, and leaves none behind with one that stops", async () => {
+		const [first, second] = [await app(), await app()];
+		const urls = [first, second].map(({ port }) => `http://127.0.0.1:${port}`).join();
+		const settings = readSettings({ PORT: "0", APPSERVER_URLS: urls, LINK_SECRET });
+		const proxy = await startProxyServer(settings, silentLog);
+		proxies.push(proxy);
+		while (proxy.hub.links().length < 2) await new Promise((resolve) => setImmediate(resolve));
+		for (let count = 0; count < 8; count++) assert.match(await ask(proxy), /Greetings/);
+		await first.close();
+		for (const client of clients) {
+			assert.equal(client.state, "Connected");
+			await client.invoke("Request_VM", "HelloWorld", null);
+		}
+		assert.deepEqual(
+			proxy.hub.links().map(({ clients: held }) => held),
+			[8],
+		);
+	});
+
 	it("uses its server id in the tokens", async () => {
 		const proxy = await startProxy((await app()).port, { SERVER_ID: "p7", HUB_PATH: "/hub" });
 		const answer = await fetch(`${proxy.listening.url}/hub/negotiate?negotiateVersion=1`, { method: "POST" });

@@ -38,6 +38,12 @@ describe("proxy-server/settings", () => {
 		});
 	});
 
+	it("takes several equal app servers", () => {
+		const other = "http://127.0.0.1:5002";
+		const { chain } = readSettings({ APPSERVER_URLS: `${APP}, ${other}`, CONNECTION_POOL_SIZE: "2" });
+		assert.deepEqual(chain, [{ connectionPoolSize: 2, urls: [APP, other], isShared: true }]);
+	});
+
 	it("reads every variable", () => {
 		const settings = readSettings({
 			...{
@@ -103,10 +109,16 @@ describe("proxy-server/settings", () => {
 		],
 		[
 			{ APPSERVER_URL: `${APP},${APP}` },
-			/^APPSERVER_URL: found .*, expected exactly one url; several app servers are set with PROXY_CONFIG.*"copy": true/,
+			/^APPSERVER_URL: found .*, expected exactly one url; several .* APPSERVER_URLS, and PROXY_CONFIG.*"copy": true/,
 		],
 		[{ APPSERVER_URL: `${APP} ${APP}` }, /PROXY_CONFIG.*"copy": true/],
-		[{ APPSERVER_URLS: APP }, /^APPSERVER_URLS: found .*, expected nothing: .*PROXY_CONFIG/],
+		[
+			{ APPSERVER_URLS: `${APP}, ${APP}` },
+			/^APPSERVER_URLS: found .*, expected http or https urls .* each once/,
+		],
+		[{ APPSERVER_URLS: `${APP}, app` }, /^APPSERVER_URLS: found .*, expected http or https urls/],
+		[{ APPSERVER_URLS: APP, APPSERVER_URL: APP }, /^APPSERVER_URLS: found urls beside APPSERVER_URL/],
+		[{ APPSERVER_URLS: APP, PROXY_CONFIG: "x.json" }, /^PROXY_CONFIG: found a path beside APPSERVER_URLS/],
 		[{ APPSERVER_URL: APP, PROXY_CONFIG: "x.json" }, /^PROXY_CONFIG: found a path beside APPSERVER_URL/],
 		[{ APPSERVER_URL: APP, PORT: "65536" }, /^PORT: found "65536", expected a whole number from 0 to 65535$/],
 		[{ APPSERVER_URL: APP, PORT: "80a" }, /^PORT: found "80a", expected a whole number from 0 to 65535$/],
