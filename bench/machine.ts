@@ -35,14 +35,19 @@ function isInstalled(name: string): boolean {
 	}
 }
 
-/** What was measured on what, and when; lines for people. */
+/** The date, as in 2026-11-21. */
+export function today(): string {
+	return new Date().toISOString().slice(0, 10);
+}
+
+/** What was measured on what; lines for people. */
 export function machineLines(): string[] {
 	const [first] = cpus();
 	const memory = /^MemTotal:\s+(\d+)/m.exec(readFileSync("/proc/meminfo", "latin1"));
 	const packages = PACKAGES.map((name) => `${name} ${versionOf(name)}`);
 	const obstacle = pinningObstacle();
 	return [
-		`${new Date().toISOString().slice(0, 10)}; ${first?.model.trim() ?? "unknown CPU"}, ${cpus().length} cores, ` +
+		`${first?.model.trim() ?? "unknown CPU"}, ${cpus().length} cores, ` +
 			`${Math.round(Number(memory?.[1]) / 1024 / 1024)} GiB; Linux ${release()}; Node ${process.versions.node}.`,
 		`${packages.join(", ")}; bufferutil is ${isInstalled("bufferutil") ? "" : "not "}installed.`,
 		obstacle === undefined

@@ -1,16 +1,17 @@
-// npm run bench: measures, prints, and with --write puts the tables into docs/benchmarks.md.
-import { writeFileSync } from "node:fs";
+// npm run bench: measures, prints, and with --write puts the tables into docs/benchmarks.md, beside those of other questions.
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { BenchError, stopAll } from "./children.js";
 import { compare } from "./competitors/comparison.js";
+import { type Document, mergeDocuments, readDocument, writeDocument } from "./document.js";
 import { echoTrials } from "./echo.js";
 import { fanOutTrials } from "./fan-out.js";
 import { IDLE_CASES, measureIdle } from "./idle.js";
 import { measureLinks } from "./link.js";
-import { loadAverage, machineLines } from "./machine.js";
+import { loadAverage, machineLines, today } from "./machine.js";
 import { profileRelay } from "./relay/profile.js";
 import { measureRelays } from "./relay/question.js";
 import { idleTable, linkTable, markdown, trialTable } from "./report.js";
-import { parseSettings, type Question, type Settings, type Sizes } from "./settings.js";
+import { parseSettings, QUESTIONS, type Question, type Settings, type Sizes } from "./settings.js";
 import { runTrials } from "./trial.js";
 
 const OUTPUT = "docs/benchmarks.md";
@@ -62,23 +63,24 @@ function progress(line: string): void {
 }
 
 async function run({ questions, sizes, mode, isWriting, isProfiling }: Settings): Promise<void> {
-	const parts: string[] = [];
-	const add = (text: string): void => {
-		parts.push(text);
-		print(`${text}\n`);
-	};
-	add("# Benchmarks");
-	add([...machineLines(), `Load average before: ${loadAverage()}; ${mode} run.`].join("\n"));
-	add(HOW);
+	const head = ["# Benchmarks", machineLines().join("\n"), HOW].join("\n\n");
+	print(`${head}\n`);
+	const sections = new Map<string, string>();
 	for (const question of questions) {
 		const { title, measure } = isProfiling ? PROFILE : SECTIONS[question];
-		const table = await measure(sizes, progress);
+		const when = `${today()}, ${mode} run; load average before: ${loadAverage()}.`;
+		const body = `${when}\n\n${await measure(sizes, progress)}`;
 		progress("");
-		add(`## ${title}`);
-		add(table);
+		print(`## ${title}\n\n${body}\n`);
+		sections.set(title, body);
 	}
-	if (!isWriting) return;
-	writeFileSync(OUTPUT, `${parts.join("\n\n")}\n`);
+	if (isWriting) write({ head, sections });
+}
+
+function write(measured: Document): void {
+	const written = existsSync(OUTPUT) ? readFileSync(OUTPUT, "utf8") : "";
+	const titles = QUESTIONS.map((question) => SECTIONS[question].title);
+	writeFileSync(OUTPUT, writeDocument(mergeDocuments(readDocument(written), measured, titles)));
 	print(`written to ${OUTPUT}`);
 }
 
