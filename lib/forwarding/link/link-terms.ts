@@ -4,8 +4,6 @@ import { MAX_FEATURES, MAX_NAME_BYTES } from "../wire/index.js";
 export const LINK_PROTOCOL = "trunkline-link";
 /** Its version there; the versions that count stand in HELLO. */
 export const LINK_PROTOCOL_VERSION = 1;
-/** Versions of the link that are spoken here: lowest and highest. */
-export const LINK_VERSIONS: readonly [number, number] = [1, 1];
 
 /** Silence after which a PING is sent, in milliseconds. */
 export const LINK_PING_MS = 5_000;
