@@ -18,3 +18,4 @@ export { type Deferred, deferred } from "./deferred.js";
 export { Fifo } from "./fifo.js";
 export { randomId, randomName } from "./ids.js";
 export { type Log, type LogMethod, silentLog } from "./log.js";
+export { settledWithin } from "./settled.js";

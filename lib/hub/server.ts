@@ -7,11 +7,10 @@ import {
 } from "node:http";
 import type { AddressInfo } from "node:net";
 import Koa from "koa";
-import { durationOption, systemClock, type Timer } from "../base/index.js";
+import { durationOption, settledWithin, systemClock, type Timer } from "../base/index.js";
 import { TrunklineError } from "../errors/index.js";
 import type { Endpoint } from "../transports/index.js";
 import type { Hub } from "./hub.js";
-import { settledWithin } from "./listening/listeners.js";
 import { attachUpgrades } from "./mount.js";
 import { type CloseOptions, Deadline, SHUTDOWN_GRACE_MS } from "./shutdown/deadline.js";
 import { SilentSockets } from "./shutdown/silent-sockets.js";

@@ -1,3 +1,4 @@
+import { settledWithin } from "../../base/index.js";
 import type { TrunklineError } from "../../errors/index.js";
 import { Heartbeat, type Hub, type LinkStatus, type MessageChannel } from "../../hub/index.js";
 import { type HubProtocol, LengthSplitter } from "../../protocols/index.js";
@@ -97,13 +98,7 @@ export class LinkDesk {
 		const connected = sessions.filter(({ stream }) => stream.session.links > 0);
 		const settled = connected.map(({ stream }) => stream.settled());
 		if (settled.length > 0) {
-			await new Promise<void>((resolve) => {
-				const timer = this.#hub.clock.schedule(this.#options.flushTimeoutMs, resolve);
-				void Promise.all(settled).then(() => {
-					timer.cancel();
-					resolve();
-				});
-			});
+			await settledWithin(this.#hub.clock, this.#options.flushTimeoutMs, Promise.all(settled));
 		}
 		for (const session of sessions) session.stream.end("closed");
 		for (const link of this.#links.keys()) link.end(ByeCode.SessionOver, "The app server stops.");

@@ -1,3 +1,4 @@
+import { settledWithin } from "../../base/index.js";
 import type {
 	ClientConnection,
 	DisconnectReason,
@@ -346,14 +347,7 @@ export class NativeUpstream {
 		const sessions = [...this.#sessions].filter(({ stream }) => stream.session.links > 0);
 		const settled = sessions.map(({ stream }) => stream.settled());
 		if (settled.length === 0) return;
-		const { clock } = this.#hub;
-		await new Promise<void>((resolve) => {
-			const timer = clock.schedule(this.#options.flushTimeoutMs, resolve);
-			void Promise.all(settled).then(() => {
-				timer.cancel();
-				resolve();
-			});
-		});
+		await settledWithin(this.#hub.clock, this.#options.flushTimeoutMs, Promise.all(settled));
 	}
 }
 

@@ -1,3 +1,4 @@
+import { settledWithin } from "../../base/index.js";
 import { TrunklineError } from "../../errors/index.js";
 import { type CloseMessage, MessageType } from "../../protocols/index.js";
 import type { ClientConnection, DisconnectReason } from "../clients/client-connection.js";
@@ -7,7 +8,7 @@ import { ConnectionContext } from "../dispatch/invocation-context.js";
 import type { Hub } from "../hub.js";
 import type { ConnectionEnd, ConnectionFacts } from "../observing/observer.js";
 import type { HubEvents } from "./hub-events.js";
-import { type Listeners, settledWithin } from "./listeners.js";
+import type { Listeners } from "./listeners.js";
 
 /** Those who hear of the beginning and the end of a hub's clients: filters, listeners and observers. */
 export class ClientListeners {

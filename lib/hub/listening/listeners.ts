@@ -1,5 +1,3 @@
-import { type Clock, deferred } from "../../base/index.js";
-
 /** Calls of one event's listeners, in the order in which they were added. */
 export class Listeners<Events extends { [Name in keyof Events]: readonly unknown[] }> {
 	readonly #lists = new Map<keyof Events, Listener[]>();
@@ -43,15 +41,4 @@ type Listener = (...args: never[]) => unknown;
 
 function call(listener: Listener, args: readonly unknown[]): unknown {
 	return (listener as (...args: readonly unknown[]) => unknown)(...args);
-}
-
-/** Waits until `work` has settled, however it did, but no longer than `ms`; tells whether it has. Never rejects. */
-export async function settledWithin(clock: Clock, ms: number, work: Promise<unknown>): Promise<boolean> {
-	const outcome = deferred<boolean>();
-	const timer = clock.schedule(ms, () => outcome.resolve(false));
-	const settled = (): void => outcome.resolve(true);
-	work.then(settled, settled);
-	const isSettled = await outcome.promise;
-	timer.cancel();
-	return isSettled;
 }

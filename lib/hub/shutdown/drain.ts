@@ -1,6 +1,5 @@
-import { type Clock, deferred, type Log } from "../../base/index.js";
+import { type Clock, deferred, type Log, settledWithin } from "../../base/index.js";
 import type { ClientConnection } from "../clients/client-connection.js";
-import { settledWithin } from "../listening/listeners.js";
 import { type Deadline, SHUTDOWN_GRACE_MS } from "./deadline.js";
 
 /** Until when clients may take, and who is told of those that do not make it. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { deferred, ManualClock } from "../../../lib/base/index.js";
-import { Listeners, settledWithin } from "../../../lib/hub/listening/listeners.js";
+import { deferred } from "../../../lib/base/index.js";
+import { Listeners } from "../../../lib/hub/listening/listeners.js";
 import { settle } from "../fakes.js";
 
 interface Events {
@@ -52,15 +52,5 @@ describe("hub/listening/listeners", () => {
 		await listeners.run("tell", ["x"]);
 		assert.equal(runs, 2);
 		listeners.remove("tell", listener);
-	});
-
-	it("waits for work to settle, for a while", async () => {
-		const clock = new ManualClock();
-		assert.equal(await settledWithin(clock, 10, Promise.resolve()), true);
-		assert.equal(await settledWithin(clock, 10, Promise.reject(new Error("x"))), true);
-		const late = settledWithin(clock, 10, new Promise(() => {}));
-		clock.advance(10);
-		assert.equal(await late, false);
-		assert.equal(clock.pending, 0);
 	});
 });
