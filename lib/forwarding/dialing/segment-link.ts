@@ -1,36 +1,25 @@
-import {
-	HttpTransportType,
-	type HubConnection,
-	HubConnectionBuilder,
-	HubConnectionState,
-	type IHttpConnectionOptions,
-	LogLevel,
-} from "@microsoft/signalr";
+import { type HubConnection, HubConnectionState } from "@microsoft/signalr";
 import { WebSocket } from "ws";
-import { Backoff, type BackoffOptions, type Clock, type Log, type Timer } from "../../base/index.js";
+import { Backoff, type Timer } from "../../base/index.js";
 import { messageOf } from "../../errors/index.js";
 import { LINK_PING_MS, LINK_PROTOCOL, LINK_SILENCE_MS } from "../link/link-terms.js";
-import { LINK_HEADER, writeProof } from "../link-proof.js";
-import { PROOF_REFUSED } from "../link-terms.js";
+import { writeProof } from "../link-proof.js";
+import {
+	connectTimeoutOf,
+	type DialSettings,
+	dialedConnection,
+	type SocketClass,
+	tellFailed,
+	tellLost,
+} from "./dialed-connection.js";
 import { LinkProtocol } from "./link-protocol.js";
 
-const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
 const UNKNOWN_PROTOCOL = `The protocol '${LINK_PROTOCOL}' is not supported.`;
-const UNREACHABLE = "An app server cannot be reached; trying again.";
-const REFUSED =
-	"An app server refuses this proxy's links: set LINK_SECRET to the same value on both, and keep both clocks right.";
 
 /** What all links to one address share. */
-export interface SegmentLinkSettings {
-	readonly url: string;
+export interface SegmentLinkSettings extends DialSettings {
 	/** The place of the link that tells of troubles: all share one fate. */
 	readonly firstPlace: number;
-	readonly secret: string | undefined;
-	readonly reconnect: BackoffOptions;
-	/** How long an address may take to answer the upgrade before another attempt. @defaultValue 10_000 ms */
-	readonly connectTimeoutMs?: number | undefined;
-	readonly clock: Clock;
-	readonly log: Log;
 }
 
 /** Who hears of a link. */
@@ -153,31 +142,22 @@ export class SegmentLink {
 			return;
 		}
 		const isRefused = (this.#socketError as NodeJS.ErrnoException | undefined)?.code === "ECONNREFUSED";
-		this.#tell(cause);
+		const { attempt } = this.#backoff;
+		const isTold = this.place === this.#settings.firstPlace;
+		tellFailed(this.#settings, { attempt, cause, socketError: this.#socketError, isTold });
+		this.#socketError = undefined;
 		this.#plan();
 		if (isRefused) this.#listener.refused(this);
 	}
 
-	/** Said at once and then now and then: an app server that stays away must not fill the disk. */
-	#tell(cause: unknown): void {
-		const { url, log } = this.#settings;
-		const { attempt } = this.#backoff;
-		const isTold = this.place === this.#settings.firstPlace && (attempt === 1 || attempt % 12 === 0);
-		// SignalR's own text says no more than that it did not work.
-		const reason = this.#socketError?.message ?? messageOf(cause);
-		this.#socketError = undefined;
-		const text = messageOf(cause).includes(PROOF_REFUSED) ? REFUSED : UNREACHABLE;
-		log[isTold ? "warn" : "debug"]({ url, attempt, reason }, text);
-	}
-
 	#build(): HubConnection {
-		const connection = new HubConnectionBuilder()
-			.withUrl(this.#settings.url, this.#connectionOptions())
-			.withHubProtocol(new LinkProtocol((bytes) => this.#received(connection, bytes)))
-			.configureLogging(LogLevel.None)
-			.build();
-		connection.keepAliveIntervalInMilliseconds = LINK_PING_MS;
-		connection.serverTimeoutInMilliseconds = LINK_SILENCE_MS;
+		const { url, secret, clock } = this.#settings;
+		this.proof = secret === undefined ? "" : writeProof(secret, clock.now());
+		const connection = dialedConnection(url, {
+			protocol: new LinkProtocol((bytes) => this.#received(connection, bytes)),
+			...{ proof: this.proof, socketClass: this.#socketClass() },
+			...{ keepAliveMs: LINK_PING_MS, silenceMs: LINK_SILENCE_MS },
+		});
 		connection.onclose((error) => this.#closed(connection, error));
 		return connection;
 	}
@@ -196,21 +176,8 @@ export class SegmentLink {
 		for (const bytes of early) if (this.#state === "up") this.#listener.bytes(this, bytes);
 	}
 
-	#connectionOptions(): IHttpConnectionOptions {
-		const { secret, clock } = this.#settings;
-		this.proof = secret === undefined ? "" : writeProof(secret, clock.now());
-		const options: IHttpConnectionOptions & { readonly WebSocket: unknown } = {
-			skipNegotiation: true,
-			transport: HttpTransportType.WebSockets,
-			headers: secret === undefined ? {} : { [LINK_HEADER]: this.proof },
-			// Not in the client's declarations, but how it takes another socket class.
-			WebSocket: this.#socketClass(),
-		};
-		return options;
-	}
-
-	/** The client makes its socket by `new`; ours is of ws 8, without compression, and remembered: segments go straight to it. */
-	#socketClass(): new (address: string, protocols: undefined, options: object) => WebSocket {
+	/** Without compression, and remembered: segments go straight to it. */
+	#socketClass(): SocketClass {
 		const opened = (socket: WebSocket): void => {
 			this.#socket = socket;
 			socket.on("error", (error) => {
@@ -218,7 +185,7 @@ export class SegmentLink {
 			});
 			if (this.#state === "closed") setImmediate(() => socket.terminate());
 		};
-		const handshakeTimeout = this.#settings.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS;
+		const handshakeTimeout = connectTimeoutOf(this.#settings);
 		return class extends WebSocket {
 			constructor(address: string, _protocols: undefined, options: object) {
 				super(address, undefined, { ...options, perMessageDeflate: false, handshakeTimeout });
@@ -233,9 +200,7 @@ export class SegmentLink {
 		this.#early = [];
 		if (this.#state !== "up") return;
 		this.#state = "connecting";
-		const { url, log } = this.#settings;
-		const reason = this.#socketError?.message ?? error?.message;
-		log.debug({ url, reason }, "A link to an app server was lost; connecting again.");
+		tellLost(this.#settings, this.#socketError ?? error);
 		this.#socket?.terminate();
 		this.#listener.down(this);
 		this.#plan();

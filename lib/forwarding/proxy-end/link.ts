@@ -1,48 +1,39 @@
 import {
-	HttpTransportType,
 	type HubConnection,
-	HubConnectionBuilder,
 	HubConnectionState,
 	type HubMessage,
-	type IHttpConnectionOptions,
 	type IHubProtocol,
 	JsonHubProtocol,
-	LogLevel,
 	MessageType,
 } from "@microsoft/signalr";
 import { MessagePackHubProtocol } from "@microsoft/signalr-protocol-msgpack";
 import { WebSocket } from "ws";
-import { Backoff, type BackoffOptions, type Clock, type Log, type Timer } from "../../base/index.js";
-import { messageOf, TrunklineError } from "../../errors/index.js";
+import { Backoff, type Timer } from "../../base/index.js";
+import { TrunklineError } from "../../errors/index.js";
 import { HubTarget } from "../../protocols/index.js";
-import { LINK_HEADER, writeProof } from "../link-proof.js";
-import { PROOF_REFUSED } from "../link-terms.js";
+import {
+	connectTimeoutOf,
+	type DialSettings,
+	dialedConnection,
+	type SocketClass,
+	tellFailed,
+	tellLost,
+} from "../dialing/dialed-connection.js";
+import { writeProof } from "../link-proof.js";
 import { LinkSocket, type LinkSocketOwner } from "./link-socket.js";
 
 /** How often a link shows that it is alive, in milliseconds. */
 const KEEP_ALIVE_MS = 5_000;
 /** Silence after which a link is given up; app servers ping each 15 s by default, in milliseconds. */
 const SERVER_TIMEOUT_MS = 35_000;
-const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
 /** The most bytes that one character of a text becomes: a control character, escaped in text that is escaped again. */
 const WORST_ESCAPING = 7;
 const FRAME_OVERHEAD_BYTES = 256;
 
-const UNREACHABLE = "An app server cannot be reached; trying again.";
-const REFUSED =
-	"An app server refuses this proxy's links: set LINK_SECRET to the same value on both, and keep both clocks right.";
-
 /** What all links of a pool share. */
-export interface LinkSettings {
-	readonly url: string;
+export interface LinkSettings extends DialSettings {
 	readonly useMessagePack: boolean;
-	readonly secret: string | undefined;
 	readonly maxMessageBytes: number;
-	readonly reconnect: BackoffOptions;
-	/** How long an address may take to answer the upgrade before another attempt. @defaultValue 10_000 ms */
-	readonly connectTimeoutMs?: number | undefined;
-	readonly clock: Clock;
-	readonly log: Log;
 }
 
 /** What a link is for those who send over it. */
@@ -168,47 +159,29 @@ export class Link implements MessageLink {
 	}
 
 	#retry(cause: unknown): void {
-		const { url, log } = this.#settings;
-		const attempt = this.#backoff.attempt;
-		// Said at once and then now and then: an app server that stays away must not fill the disk.
-		const level = attempt === 1 || attempt % 12 === 0 ? log.warn : log.debug;
-		const isRefused = messageOf(cause).includes(PROOF_REFUSED);
-		// SignalR's own text says no more than that it did not work.
-		const reason = this.#socketError?.message ?? messageOf(cause);
+		const { attempt } = this.#backoff;
+		tellFailed(this.#settings, { attempt, cause, socketError: this.#socketError, isTold: true });
 		this.#socketError = undefined;
-		level.call(log, { url, attempt, reason }, isRefused ? REFUSED : UNREACHABLE);
 		this.#plan();
 	}
 
 	#build(): HubConnection {
-		const connection = new HubConnectionBuilder()
-			.withUrl(this.#settings.url, this.#connectionOptions())
-			.withHubProtocol(this.#protocol)
-			.configureLogging(LogLevel.None)
-			.build();
-		connection.keepAliveIntervalInMilliseconds = KEEP_ALIVE_MS;
-		connection.serverTimeoutInMilliseconds = SERVER_TIMEOUT_MS;
+		const { url, secret, clock } = this.#settings;
+		const connection = dialedConnection(url, {
+			protocol: this.#protocol,
+			proof: secret === undefined ? "" : writeProof(secret, clock.now()),
+			socketClass: this.#socketClass(),
+			...{ keepAliveMs: KEEP_ALIVE_MS, silenceMs: SERVER_TIMEOUT_MS },
+		});
 		connection.on(HubTarget.Response, (argument: unknown) => this.#listener.response(argument));
 		connection.onclose((error) => this.#onClosed(connection, error));
 		return connection;
 	}
 
-	#connectionOptions(): IHttpConnectionOptions {
-		const { secret, clock } = this.#settings;
-		const options: IHttpConnectionOptions & { readonly WebSocket: unknown } = {
-			skipNegotiation: true,
-			transport: HttpTransportType.WebSockets,
-			headers: secret === undefined ? {} : { [LINK_HEADER]: writeProof(secret, clock.now()) },
-			// Not in the client's declarations, but how it takes another socket class.
-			WebSocket: this.#socketClass(),
-		};
-		return options;
-	}
-
-	/** The client makes its socket by `new`; ours is of ws 8, without compression, and remembered so that it can be cut. */
-	#socketClass(): new (address: string, protocols: undefined, options: object) => WebSocket {
+	/** Without compression, and remembered so that it can be cut. */
+	#socketClass(): SocketClass {
 		const owner: LinkSocketOwner = {
-			connectTimeoutMs: this.#settings.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS,
+			connectTimeoutMs: connectTimeoutOf(this.#settings),
 			opened: (socket) => {
 				this.#socket = socket;
 				if (this.#isClosed) setImmediate(() => socket.terminate());
@@ -244,11 +217,7 @@ export class Link implements MessageLink {
 		this.#connection = undefined;
 		if (this.#isClosed) return;
 		this.#state = "connecting";
-		const { url, log } = this.#settings;
-		log.debug(
-			{ url, reason: this.#socketError?.message ?? error?.message },
-			"A link to an app server was lost; connecting again.",
-		);
+		tellLost(this.#settings, this.#socketError ?? error);
 		this.#listener.down(this);
 		this.#plan();
 	}
