@@ -101,7 +101,7 @@ function textOf(value: string | readonly string[] | undefined): string | undefin
 
 /** A forwarded client's request as the app server's hub shows it: the browser's, not the link's. */
 export function requestOf(context: ForwardedContext, link: ConnectionRequest): ConnectionRequest {
-	const headers = headersOf(context);
+	const headers = receivedHeaders(context.headers);
 	const http = context.httpConnection;
 	const address = http?.remoteIpAddress ?? "";
 	const protocol = textOf(headers["x-forwarded-proto"]) === "https" ? "https" : "http";
@@ -123,9 +123,10 @@ export function requestOf(context: ForwardedContext, link: ConnectionRequest): C
 	};
 }
 
-function headersOf(context: ForwardedContext): IncomingHttpHeaders {
+/** A client's headers as Node shows them, from the lists that crossed. */
+export function receivedHeaders(forwarded: Readonly<Record<string, readonly string[]>>): IncomingHttpHeaders {
 	const headers: IncomingHttpHeaders = Object.create(null);
-	for (const [name, values] of Object.entries(context.headers)) {
+	for (const [name, values] of Object.entries(forwarded)) {
 		const key = name.toLowerCase();
 		headers[key] = key === "set-cookie" ? [...values] : values.join(", ");
 	}

@@ -1,6 +1,11 @@
 /** How a client wrote its arguments. */
 export type ArgumentEncoding = "json" | "messagepack";
 
+/** How those write their values who speak the hub protocol of this name; json for one that is unknown. */
+export function encodingOf(protocolName: unknown): ArgumentEncoding {
+	return protocolName === "messagepack" ? "messagepack" : "json";
+}
+
 /**
  * The arguments of an invocation. They come either as values, or as the bytes that the peer sent, which are decoded
  * on first use: a message that is only forwarded is never decoded.

@@ -15,6 +15,19 @@ export const MessageType = {
 } as const;
 export type MessageType = (typeof MessageType)[keyof typeof MessageType];
 
+/** The messages of a union that call a method. */
+type Call<Message> = Extract<
+	Message,
+	{ readonly type: typeof MessageType.Invocation | typeof MessageType.StreamInvocation }
+>;
+
+/** Whether a message calls a method, for one answer or for a stream. */
+export function isCall<Message extends { readonly type: MessageType }>(
+	message: Message,
+): message is Call<Message> {
+	return message.type === MessageType.Invocation || message.type === MessageType.StreamInvocation;
+}
+
 /** Headers of a hub message: text to text. Carried, never acted on. */
 export type MessageHeaders = Readonly<Record<string, string>>;
 

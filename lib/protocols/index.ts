@@ -1,4 +1,4 @@
-export { type ArgumentEncoding, Arguments } from "./arguments.js";
+export { type ArgumentEncoding, Arguments, encodingOf } from "./arguments.js";
 export {
 	CONTEXT_KEY,
 	currentTarget,
@@ -34,6 +34,7 @@ export {
 	excerpt,
 	type HubMessage,
 	type InvocationMessage,
+	isCall,
 	MAX_EXCERPT_LENGTH,
 	MAX_READ_DEPTH,
 	type MessageHeaders,
@@ -58,6 +59,7 @@ export {
 	type RawMessage,
 	type RawStreamInvocation,
 	type RawStreamItem,
+	valueBytes,
 } from "./peek/raw-message.js";
 export { RECORD_SEPARATOR, TextSplitter } from "./text-splitter.js";
 export { jsonText } from "./values/json-value.js";

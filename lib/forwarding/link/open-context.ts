@@ -1,13 +1,13 @@
-import type { IncomingHttpHeaders } from "node:http";
 import { TrunklineError } from "../../errors/index.js";
 import type { ClientConnection, ConnectionRequest, User } from "../../hub/index.js";
-import { forwardedHeaders } from "../client-context.js";
+import { type ArgumentEncoding, encodingOf } from "../../protocols/index.js";
+import { forwardedHeaders, receivedHeaders } from "../client-context.js";
 
 /** What an app server is told of a client, once, at its OPEN (PROTOCOL.md, "Frames"). */
 export interface OpenContext {
 	readonly connectionId: string;
 	/** The hub protocol that the client speaks: records for it are written so. */
-	readonly protocol: "json" | "messagepack";
+	readonly protocol: ArgumentEncoding;
 	/** How ids of calls to the client begin. */
 	readonly ids: string;
 	/** Who it is, where the proxy has found out; else the app server does. */
@@ -37,7 +37,7 @@ export function openContextOf(client: ClientConnection, ids: string, serverId: s
 	const { connectionId, user, request } = client;
 	return {
 		connectionId,
-		protocol: client.protocolName === "messagepack" ? "messagepack" : "json",
+		protocol: encodingOf(client.protocolName),
 		ids,
 		user,
 		request: {
@@ -66,19 +66,10 @@ export function openedRequest({ request }: OpenContext): ConnectionRequest {
 	return {
 		...{ method: "GET", url, path: at < 0 ? url : url.slice(0, at) },
 		query: new URLSearchParams(at < 0 ? "" : url.slice(at + 1)),
-		headers: headersOf(request.headers),
+		headers: receivedHeaders(request.headers),
 		...{ remoteAddress: ip, remotePort, localAddress, localPort, ip, ips },
 		...{ protocol: secure ? "https" : "http", secure, host },
 	};
-}
-
-function headersOf(forwarded: OpenRequest["headers"]): IncomingHttpHeaders {
-	const headers: IncomingHttpHeaders = Object.create(null);
-	for (const [name, values] of Object.entries(forwarded)) {
-		const key = name.toLowerCase();
-		headers[key] = key === "set-cookie" ? [...values] : values.join(", ");
-	}
-	return headers;
 }
 
 /** The names on the wire; nothing is known of the values. */
@@ -93,7 +84,7 @@ export function checkOpenContext(value: unknown): OpenContext {
 	const request = asFields(fields["request"], "request");
 	return {
 		connectionId: asText(fields["connectionId"], "connectionId", MAX_ID_LENGTH),
-		protocol: fields["protocol"] === "messagepack" ? "messagepack" : "json",
+		protocol: encodingOf(fields["protocol"]),
 		ids: asText(fields["ids"] ?? "", "ids", MAX_ID_LENGTH),
 		user: fields["user"] === undefined || fields["user"] === null ? undefined : asUser(fields["user"]),
 		request: {

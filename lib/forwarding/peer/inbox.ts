@@ -1,6 +1,6 @@
 import { Fifo } from "../../base/index.js";
 import type { ClientConnection } from "../../hub/index.js";
-import { type HubMessage, MessageType } from "../../protocols/index.js";
+import { type HubMessage, isCall } from "../../protocols/index.js";
 
 /** How much of one client waits before its proxy is asked to read no more of it. */
 export interface InboxLimits {
@@ -144,8 +144,4 @@ export class Inbox {
 		this.#isHeld = false;
 		this.#listener.go();
 	}
-}
-
-function isCall({ type }: HubMessage): boolean {
-	return type === MessageType.Invocation || type === MessageType.StreamInvocation;
 }

@@ -1,5 +1,5 @@
 import type { ClientConnection, PreparedMessage } from "../../hub/index.js";
-import { jsonProtocol, messagePackProtocol } from "../../protocols/index.js";
+import { encodingOf, jsonProtocol, messagePackProtocol } from "../../protocols/index.js";
 import type { ClientSelection, EncodedRecord } from "../wire/index.js";
 import { FrameWire } from "./frame-wire.js";
 
@@ -29,7 +29,7 @@ export function recordsFor(members: readonly ClientConnection[], message: Prepar
 	const isSpoken = (name: string): boolean => members.some(({ protocolName }) => protocolName === name);
 	const protocols = [jsonProtocol, messagePackProtocol].filter(({ name }) => isSpoken(name));
 	return protocols.map((protocol) => ({
-		encoding: protocol === jsonProtocol ? "json" : "messagepack",
+		encoding: encodingOf(protocol.name),
 		record: message.bytesFor(protocol),
 	}));
 }

@@ -9,14 +9,18 @@ import type {
 	LinkStatus,
 } from "../../hub/index.js";
 import {
+	type ArgumentEncoding,
 	decodeRawMessage,
 	encodeRawMessage,
+	encodingOf,
 	firstText,
+	isCall,
 	jsonText,
 	MessageType,
 	type RawInvocation,
 	type RawMessage,
 	type RawStreamInvocation,
+	valueBytes,
 	writeMessagePack,
 } from "../../protocols/index.js";
 import { contextTextOf } from "../client-context.js";
@@ -208,7 +212,7 @@ export class AppServer {
 		if (isCopy) return hold;
 		if (isStream && invocationId !== undefined) this.#watchCancel(ctx, invocationId);
 		// Behind the call: their items may be here already.
-		if (streamIds) this.#relayUploads(ctx, encodingOf(connection));
+		if (streamIds) this.#relayUploads(ctx, encodingOf(connection.protocolName));
 		return hold;
 	}
 
@@ -229,7 +233,7 @@ export class AppServer {
 		const { connection } = ctx;
 		const forward = (message: RawMessage): Promise<void> | undefined =>
 			this.#native.forward(connection, {
-				...{ message, bytes: sizeOf(message), call: undefined, isCopy: true },
+				...{ message, bytes: valueBytes(message), call: undefined, isCopy: true },
 				takenAt: ctx.hub.clock.elapsed(),
 			});
 		ctx.relayUploads({
@@ -334,14 +338,10 @@ export class AppServer {
 	}
 }
 
-function encodingOf({ protocolName }: ClientConnection): "json" | "messagepack" {
-	return protocolName === "messagepack" ? "messagepack" : "json";
-}
-
 /** A call as its client wrote it. On the path of every message: objects are written out, not spread. */
 function rawCallOf(ctx: InvocationContext, isCopy: boolean): RawInvocation | RawStreamInvocation {
 	const { target, arguments: args, invocationId } = ctx;
-	const wanted = encodingOf(ctx.connection);
+	const wanted = encodingOf(ctx.connection.protocolName);
 	const bytes = args.bytes ?? encodeArguments(args.values, wanted);
 	const encoding = args.bytes ? (args.encoding ?? wanted) : wanted;
 	const streamIds = isCopy ? undefined : ctx.streamIds;
@@ -355,7 +355,7 @@ function rawCallOf(ctx: InvocationContext, isCopy: boolean): RawInvocation | Raw
 	return { type, encoding, invocationId: id, target, arguments: bytes, streamIds, headers };
 }
 
-function encodeArguments(values: readonly unknown[], encoding: "json" | "messagepack"): Buffer {
+function encodeArguments(values: readonly unknown[], encoding: ArgumentEncoding): Buffer {
 	return encoding === "json" ? Buffer.from(jsonText(values)) : writeMessagePack(values);
 }
 
@@ -367,8 +367,7 @@ function callOf(ctx: InvocationContext, message: RawMessage): RemoteCall {
 }
 
 function lostOf({ connection }: ForwardedClient, { message, call, isCopy }: UpMessage): LostMessage {
-	const isCall = message.type === MessageType.Invocation || message.type === MessageType.StreamInvocation;
-	const method = isCall ? message.target : "";
+	const method = isCall(message) ? message.target : "";
 	const completer = call?.completer;
 	return { client: connection, kind: kindOf(method), method, vmId: vmIdOf(message), completer, isCopy };
 }
@@ -379,13 +378,7 @@ function unansweredOf({ connection }: ForwardedClient, { target, vmId, completer
 }
 
 function vmIdOf(message: RawMessage): string | undefined {
-	const isCall = message.type === MessageType.Invocation || message.type === MessageType.StreamInvocation;
-	return isCall ? firstText(message.encoding, message.arguments) : undefined;
-}
-
-function sizeOf(message: RawMessage): number {
-	if (message.type === MessageType.StreamItem) return message.item.length;
-	return "arguments" in message ? message.arguments.length : 0;
+	return isCall(message) ? firstText(message.encoding, message.arguments) : undefined;
 }
 
 /** dotNetify's wire has no streams: the caller is told at once. */

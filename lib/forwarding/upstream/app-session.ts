@@ -1,7 +1,13 @@
 import type { TrunklineError } from "../../errors/index.js";
 import { messageOf } from "../../errors/index.js";
 import type { DisconnectReason, Hub } from "../../hub/index.js";
-import { encodeRawMessage, MessageType, type RawMessage, writeMessagePack } from "../../protocols/index.js";
+import {
+	encodeRawMessage,
+	encodingOf,
+	MessageType,
+	type RawMessage,
+	writeMessagePack,
+} from "../../protocols/index.js";
 import { FrameStream } from "../link/frame-stream.js";
 import { newLinkId } from "../link/link-greeting.js";
 import { REOPEN_FEATURE, SHARED_FEATURE } from "../link/link-terms.js";
@@ -167,7 +173,7 @@ export class AppSession {
 	relayAnswers(remote: RemoteClient): void {
 		if (remote.stopAnswers) return;
 		const { connection } = remote.client;
-		const encoding = connection.protocolName === "messagepack" ? "messagepack" : "json";
+		const encoding = encodingOf(connection.protocolName);
 		remote.stopAnswers = connection.relayAnswers(`${connection.idPrefix}${this.ids}`, (completion) => {
 			if (this.clients.get(remote.number) !== remote || remote.client.hasEnded) return;
 			const message = encodeRawMessage({ ...completion, type: MessageType.Completion }, encoding);

@@ -1,7 +1,7 @@
 import type { Clock } from "../../base/index.js";
 import { messageOf, TrunklineError } from "../../errors/index.js";
 import type { DisconnectReason } from "../../hub/index.js";
-import { MessageType, type RawMessage } from "../../protocols/index.js";
+import { isCall, MessageType, type RawMessage } from "../../protocols/index.js";
 import type { ResolvedForwardingOptions } from "../proxy-end/options.js";
 import { CallQueue, type QueuedMessage } from "./call-queue.js";
 import type { ForwardedClient, Undelivered, UpMessage } from "./forwarded-client.js";
@@ -167,10 +167,6 @@ export class Delivery {
 		const failure: Undelivered = { code: "ERR_FORWARD_LINK_LOST", reason };
 		for (const up of client.parked?.splice(0) ?? []) this.fail(client, up, failure);
 	}
-}
-
-function isCall(message: RawMessage): message is Extract<RawMessage, { readonly target: string }> {
-	return message.type === MessageType.Invocation || message.type === MessageType.StreamInvocation;
 }
 
 /** An item or the end of a stream: the call that it is for, if that runs yet, is answered where it runs. */

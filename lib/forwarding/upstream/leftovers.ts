@@ -1,4 +1,4 @@
-import { MessageType, type RawMessage } from "../../protocols/index.js";
+import { isCall, valueBytes } from "../../protocols/index.js";
 import type { SessionEnd } from "../session/index.js";
 import { type Frame, FrameReader } from "../wire/index.js";
 import type { QueuedMessage } from "./call-queue.js";
@@ -58,15 +58,6 @@ function queuedOf(
 	// What the proxy has asked by itself it asks again by itself.
 	if (id !== undefined && remote.calls.get(id)?.isOwn) return undefined;
 	const call = id === undefined ? undefined : remote.take(id);
-	const up = { message, bytes: sizeOf(message), call, isCopy: !isCalling, takenAt };
+	const up = { message, bytes: valueBytes(message), call, isCopy: !isCalling, takenAt };
 	return { client: remote.client, up };
-}
-
-function isCall(message: RawMessage): message is Extract<RawMessage, { readonly target: string }> {
-	return message.type === MessageType.Invocation || message.type === MessageType.StreamInvocation;
-}
-
-function sizeOf(message: RawMessage): number {
-	if (isCall(message)) return message.arguments.length;
-	return message.type === MessageType.StreamItem ? message.item.length : 0;
 }

@@ -1,4 +1,4 @@
-import { MessageType } from "../../protocols/index.js";
+import { isCall } from "../../protocols/index.js";
 import { ByteWriter, varintSize } from "./byte-writer.js";
 import {
 	type AbortFrame,
@@ -112,8 +112,7 @@ function sizeHint(frame: Frame): number {
 	if (frame.type === "record") return frame.record.length + 6;
 	if (frame.type !== "message") return 0;
 	const { message } = frame;
-	const isCall = message.type === MessageType.Invocation || message.type === MessageType.StreamInvocation;
-	return isCall ? message.arguments.length + 6 : 0;
+	return isCall(message) ? message.arguments.length + 6 : 0;
 }
 
 function writeBody(writer: ByteWriter, frame: Frame): void {

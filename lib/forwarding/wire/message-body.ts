@@ -1,6 +1,7 @@
 import {
 	type ArgumentEncoding,
 	HubTarget,
+	isCall,
 	type MessageHeaders,
 	MessageType,
 	type RawCompletion,
@@ -63,8 +64,7 @@ export function writeRawMessage(writer: ByteWriter, message: RawMessage): void {
 
 function writeHead(writer: ByteWriter, message: RawMessage): void {
 	const { type, invocationId, headers } = message;
-	const isCall = type === MessageType.Invocation || type === MessageType.StreamInvocation;
-	const streamIds = isCall ? message.streamIds : undefined;
+	const streamIds = isCall(message) ? message.streamIds : undefined;
 	let head: number = type;
 	if (message.encoding === "messagepack") head |= ENCODING_BIT;
 	if (invocationId !== undefined) head |= HAS_ID;

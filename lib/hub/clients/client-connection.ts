@@ -3,6 +3,7 @@ import {
 	type CloseMessage,
 	type CompletionMessage,
 	type HubMessage,
+	isCall,
 	MessageType,
 } from "../../protocols/index.js";
 import type { ConnectionRequest, TransportName, User } from "../../transports/index.js";
@@ -354,8 +355,4 @@ export class ClientConnection {
 		void this.ended({ kind: "closed", error });
 		this.wire.close({ type: MessageType.Close });
 	}
-}
-
-function isCall({ type }: HubMessage): boolean {
-	return type === MessageType.Invocation || type === MessageType.StreamInvocation;
 }

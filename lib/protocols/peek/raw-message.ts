@@ -3,6 +3,7 @@ import {
 	type CancelInvocationMessage,
 	type CompletionMessage,
 	type InvocationMessage,
+	isCall,
 	MAX_READ_DEPTH,
 	type MessageHeaders,
 	MessageType,
@@ -78,6 +79,12 @@ export type CallMessage =
 	| StreamItemMessage
 	| CompletionMessage
 	| CancelInvocationMessage;
+
+/** Bytes of a message's arguments, or of its item; 0 for others. */
+export function valueBytes(message: RawMessage): number {
+	if (isCall(message)) return message.arguments.length;
+	return message.type === MessageType.StreamItem ? message.item.length : 0;
+}
 
 /**
  * The message with its values: arguments are decoded on first use, an item and a result at once.
