@@ -1,8 +1,10 @@
 import { type Deferred, deferred } from "../../base/index.js";
 import type { ClientWire, PreparedMessage, RetainedCall } from "../../hub/index.js";
 import {
+	type ArgumentEncoding,
 	type CloseMessage,
 	encodeRawMessage,
+	encodingOf,
 	type HubProtocol,
 	jsonProtocol,
 	MessageType,
@@ -15,7 +17,7 @@ import type { ProxySession } from "./proxy-session.js";
 const ITEM_BYTES = 64 * 1_024;
 
 /** What a client speaks, by the name that its proxy gives. */
-export function protocolOf(name: "json" | "messagepack"): HubProtocol {
+export function protocolOf(name: ArgumentEncoding): HubProtocol {
 	return name === "messagepack" ? messagePackProtocol : jsonProtocol;
 }
 
@@ -52,7 +54,7 @@ export class FrameWire implements ClientWire {
 			type: "record",
 			client: this.number,
 			messageType: message.type,
-			invocationId: idOf(message),
+			invocationId: message.invocationId,
 			state: stateMarkOf(message),
 			record,
 		});
@@ -102,8 +104,8 @@ export class FrameWire implements ClientWire {
 
 	retain(key: string, { target, arguments: args }: RetainedCall): void {
 		if (this.#isClosed) return;
-		const encoding = this.protocol === jsonProtocol ? "json" : "messagepack";
-		const raw = encodeRawMessage({ type: MessageType.Invocation, target, arguments: args }, encoding);
+		const message = { type: MessageType.Invocation, target, arguments: args } as const;
+		const raw = encodeRawMessage(message, encodingOf(this.protocol.name));
 		if (raw.type === MessageType.Invocation) this.carrier.retain(this.number, key, raw);
 	}
 
@@ -118,13 +120,4 @@ export function stateMarkOf({ delivery }: PreparedMessage): StateMark | undefine
 	const { key } = delivery;
 	const fits = Buffer.byteLength(key) <= MAX_NAME_BYTES && !/\p{Surrogate}/u.test(key);
 	return fits ? delivery : undefined;
-}
-
-/** The call that a message is about; a message for the client itself has none. */
-function idOf(message: PreparedMessage): string | undefined {
-	const { type } = message;
-	if (type !== MessageType.Invocation && type !== MessageType.StreamItem && type !== MessageType.Completion)
-		return undefined;
-	const read = message.message;
-	return "invocationId" in read ? read.invocationId : undefined;
 }

@@ -1,4 +1,4 @@
-import { decodeRecord, type Encoding, type Hub, PreparedMessage } from "../../hub/index.js";
+import { decodeRecord, type Encoding, type Hub, PreparedMessage, type Unread } from "../../hub/index.js";
 import {
 	decodeRawMessage,
 	type HubMessage,
@@ -89,7 +89,8 @@ export class AppFrames {
 	#record(remote: RemoteClient, { messageType, invocationId, state, record }: RecordFrame): void {
 		const { connection } = remote.client;
 		const { protocolName } = connection;
-		const prepared = written(messageType as HubMessage["type"], [{ protocolName, bytes: record }], state);
+		const type = messageType as HubMessage["type"];
+		const prepared = written({ type, invocationId }, [{ protocolName, bytes: record }], state);
 		if (messageType === MessageType.Invocation) {
 			if (invocationId !== undefined) this.#session.relayAnswers(remote);
 			connection.sendPrepared(prepared);
@@ -116,7 +117,8 @@ export class AppFrames {
 
 	#send({ selection, records, state }: SendFrame): void {
 		const encodings = records.map(({ encoding, record }) => ({ protocolName: encoding, bytes: record }));
-		const prepared = written(MessageType.Invocation, encodings, state);
+		const type = MessageType.Invocation;
+		const prepared = written({ type, invocationId: undefined }, encodings, state);
 		for (const remote of this.#members(selection)) {
 			const { connection, hasEnded } = remote.client;
 			if (hasEnded) continue;
@@ -189,11 +191,11 @@ const PROTOCOLS: ReadonlyMap<string, HubProtocol> = new Map(
 
 /** A message that the app server has written: its bytes go out as they are. */
 function written(
-	type: HubMessage["type"],
+	{ type, invocationId }: Pick<Unread, "type" | "invocationId">,
 	encodings: readonly Encoding[],
 	state: StateMark | undefined,
 ): PreparedMessage {
-	return PreparedMessage.encodings({ type, encodings, decode: () => decode(encodings) }, state);
+	return PreparedMessage.encodings({ type, invocationId, encodings, decode: () => decode(encodings) }, state);
 }
 
 /** Needed only where a client speaks a protocol that the app server has not written for. */

@@ -25,6 +25,8 @@ export interface Encoding {
 /** What is known of a message that was written elsewhere, beside its bytes. */
 export interface Unread {
 	readonly type: MessageType;
+	/** The call that it is about, where there is one. */
+	readonly invocationId: string | undefined;
 	/** Reads the message; called once at most, where somebody looks into it or another protocol has to write it. */
 	decode(): HubMessage;
 }
@@ -72,6 +74,11 @@ export class PreparedMessage {
 		return this.#source.type;
 	}
 
+	/** The call that the message is about, without reading it; a message for the client itself has none. */
+	get invocationId(): string | undefined {
+		return "invocationId" in this.#source ? this.#source.invocationId : undefined;
+	}
+
 	/** The message; one that was written elsewhere is read for it. @throws what its `decode` throws */
 	get message(): HubMessage {
 		if ("decode" in this.#source) this.#source = this.#source.decode();
@@ -92,9 +99,10 @@ export class PreparedMessage {
 	kept(protocol: HubProtocol): PreparedMessage {
 		if (!("decode" in this.#source)) return this;
 		const bytes = Buffer.from(this.bytesFor(protocol));
-		const { type } = this;
+		const { type, invocationId } = this;
 		const decode = (): HubMessage => decodeRecord(protocol, bytes);
-		return PreparedMessage.written({ type, protocolName: protocol.name, bytes, decode }, this.delivery);
+		const { name: protocolName } = protocol;
+		return PreparedMessage.written({ type, invocationId, protocolName, bytes, decode }, this.delivery);
 	}
 
 	#encodedFor(protocol: HubProtocol): Encoded {

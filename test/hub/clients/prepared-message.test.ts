@@ -52,13 +52,13 @@ describe("hub/clients/prepared-message", () => {
 		const bytes = jsonProtocol.write(invocationOf("t", [1]));
 		let reads = 0;
 		const message = PreparedMessage.written({
-			...{ type: MessageType.Invocation, protocolName: "json", bytes },
+			...{ type: MessageType.Invocation, invocationId: "7", protocolName: "json", bytes },
 			decode() {
 				reads++;
 				return invocationOf("t", [1]);
 			},
 		});
-		assert.equal(message.type, MessageType.Invocation);
+		assert.deepEqual([message.type, message.invocationId], [MessageType.Invocation, "7"]);
 		assert.equal(message.bytesFor(jsonProtocol), bytes);
 		assert.equal(reads, 0);
 		const packed = message.bytesFor(messagePackProtocol);
@@ -77,7 +77,8 @@ describe("hub/clients/prepared-message", () => {
 			{ protocolName: "messagepack", bytes: messagepack },
 		];
 		const delivery = { kind: "state", key: "k" } as const;
-		const message = PreparedMessage.encodings({ type: MessageType.Invocation, encodings, decode }, delivery);
+		const type = MessageType.Invocation;
+		const message = PreparedMessage.encodings({ type, invocationId: undefined, encodings, decode }, delivery);
 		assert.equal(message.bytesFor(messagePackProtocol), messagepack);
 		assert.equal(message.bytesFor(jsonProtocol), json);
 		assert.deepEqual([message.type, message.delivery], [MessageType.Invocation, delivery]);
@@ -86,14 +87,15 @@ describe("hub/clients/prepared-message", () => {
 	it("that was written by none is written from what it decodes to", () => {
 		const type = MessageType.Invocation;
 		const decode = (): HubMessage => invocationOf("t", []);
-		const message = PreparedMessage.encodings({ type, encodings: [], decode });
+		const message = PreparedMessage.encodings({ type, invocationId: undefined, encodings: [], decode });
 		assert.deepEqual(message.bytesFor(jsonProtocol), jsonProtocol.write(invocationOf("t", [])));
 	});
 
 	it("throws what reading it throws, and does not try again", () => {
 		let reads = 0;
 		const message = PreparedMessage.written({
-			...{ type: MessageType.Invocation, protocolName: "json", bytes: Buffer.from("x") },
+			...{ type: MessageType.Invocation, invocationId: undefined },
+			...{ protocolName: "json", bytes: Buffer.from("x") },
 			decode(): never {
 				reads++;
 				throw new Error("broken");
@@ -110,8 +112,10 @@ describe("hub/clients/prepared-message", () => {
 		const bytes = jsonProtocol.write(invocationOf("t", [1]));
 		const decode = (): never => assert.fail("nobody has to read it");
 		const delivery = { kind: "state", key: "k" } as const;
-		const written = { type: MessageType.Invocation, protocolName: "json", bytes, decode };
+		const head = { type: MessageType.Invocation, invocationId: "7" };
+		const written = { ...head, protocolName: "json", bytes, decode };
 		const kept = PreparedMessage.written(written, delivery).kept(jsonProtocol);
+		assert.equal(kept.invocationId, "7");
 		bytes.fill(0);
 		assert.deepEqual(kept.bytesFor(jsonProtocol), here.bytesFor(jsonProtocol));
 		assert.deepEqual(kept.bytesFor(messagePackProtocol), here.bytesFor(messagePackProtocol));

@@ -162,7 +162,8 @@ describe("hub/clients/state-backlog", () => {
 		setting.wire.become("slow");
 		const bytes = jsonProtocol.write(invocationOf("t", [7]));
 		const decode = (): never => assert.fail("not needed");
-		const written = { type: MessageType.Invocation, protocolName: "json", bytes, decode };
+		const head = { type: MessageType.Invocation, invocationId: undefined };
+		const written = { ...head, protocolName: "json", bytes, decode };
 		setting.client.sendPrepared(PreparedMessage.written(written, { kind: "state", key: "k" }));
 		bytes.fill(0);
 		await setting.free();

@@ -21,8 +21,9 @@ import { collectingLog, FakeWire, identityOf, invocation, settle } from "../fake
 
 /** A message that somebody else has written, in json. */
 function written(message: HubMessage): PreparedMessage {
+	const invocationId = "invocationId" in message ? message.invocationId : undefined;
 	return PreparedMessage.written({
-		...{ type: message.type, protocolName: "json", bytes: jsonProtocol.write(message) },
+		...{ type: message.type, invocationId, protocolName: "json", bytes: jsonProtocol.write(message) },
 		decode: () => message,
 	});
 }
@@ -117,7 +118,8 @@ describe("hub/dispatch relayed answers", () => {
 		const { completer } = await call(relayed, invocation("far", [], "1"));
 		completer.relay(
 			PreparedMessage.written({
-				...{ type: MessageType.Completion, protocolName: "messagepack", bytes: Buffer.from("x") },
+				...{ type: MessageType.Completion, invocationId: "1" },
+				...{ protocolName: "messagepack", bytes: Buffer.from("x") },
 				decode(): never {
 					throw new Error("broken");
 				},
