@@ -20,6 +20,7 @@ export {
 	writeInvokeArguments,
 	writeLinkResponse,
 } from "./dotnetify-wire.js";
+export { framedRecords } from "./framed-records.js";
 export {
 	type HandshakeRequest,
 	MAX_HANDSHAKE_BYTES,

@@ -1,6 +1,15 @@
-import { decodeRecord, type Encoding, type Hub, PreparedMessage, type Unread } from "../../hub/index.js";
+import {
+	type ClientConnection,
+	decodeRecord,
+	type Encoding,
+	type Hub,
+	PreparedMessage,
+	type Unread,
+} from "../../hub/index.js";
 import {
 	decodeRawMessage,
+	encodingOf,
+	framedRecords,
 	type HubMessage,
 	type HubProtocol,
 	jsonProtocol,
@@ -86,9 +95,15 @@ export class AppFrames {
 		this.#session.free(remote);
 	}
 
-	#record(remote: RemoteClient, { messageType, invocationId, state, record }: RecordFrame): void {
+	#record(remote: RemoteClient, frame: RecordFrame): void {
+		const { messageType, invocationId, state, record } = frame;
 		const { connection } = remote.client;
-		const { protocolName } = connection;
+		if (messageType === MessageType.Invocation && invocationId === undefined && !state) {
+			this.#calls(connection, record);
+			return;
+		}
+		// A client whose link speaks something else was opened as one that speaks json.
+		const protocolName = encodingOf(connection.protocolName);
 		const type = messageType as HubMessage["type"];
 		const prepared = written({ type, invocationId }, [{ protocolName, bytes: record }], state);
 		if (messageType === MessageType.Invocation) {
@@ -101,6 +116,24 @@ export class AppFrames {
 			remote.calls.get(invocationId)?.completer.relayItem(prepared);
 			this.#paceItems(remote);
 		}
+	}
+
+	/** Calls that nobody waits for, one or more: a client that speaks their protocol is sent them as they are. */
+	#calls(connection: ClientConnection, bytes: Buffer): void {
+		const type = MessageType.Invocation;
+		const protocolName = encodingOf(connection.protocolName);
+		const protocol = protocolName === "json" ? jsonProtocol : messagePackProtocol;
+		if (protocolName !== connection.protocolName) {
+			for (const each of framedRecords(protocol, bytes))
+				connection.sendPrepared(
+					written({ type, invocationId: undefined }, [{ protocolName, bytes: each }], undefined),
+				);
+			return;
+		}
+		const decode = (): HubMessage => decodeRecord(protocol, bytes);
+		connection.sendPrepared(
+			PreparedMessage.written({ type, invocationId: undefined, isJoined: true, protocolName, bytes, decode }),
+		);
 	}
 
 	/** Items wait where they are made, as they do for a client with a socket there. */

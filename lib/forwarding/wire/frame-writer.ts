@@ -1,4 +1,4 @@
-import { isCall } from "../../protocols/index.js";
+import { isCall, MessageType } from "../../protocols/index.js";
 import { ByteWriter, varintSize } from "./byte-writer.js";
 import {
 	type AbortFrame,
@@ -22,6 +22,8 @@ import { writeSelection } from "./selection.js";
 const PART_BYTES: number = MAX_BATCH_BYTES - 1 - varintSize(MAX_BATCH_BYTES);
 /** What the buffer keeps after a turn with large frames. */
 const KEPT_BYTES: number = 2 * MAX_BATCH_BYTES;
+/** Records for one client up to this size, all together, share a frame: their proxy passes them on as one. */
+const JOINED_BYTES: number = 16 * 1_024 - 64;
 
 /**
  * Gathers the frames of one turn of the event loop as the bytes of DATA segments, of at most 64 KiB each. A frame that is
@@ -33,6 +35,9 @@ export class FrameWriter {
 	#segmentBytes = 0;
 	/** Where the last whole frame ends; what stands behind it is a frame that could not be written. */
 	#whole = 0;
+	/** The last frame, where another record for its client may join it; its body begins at `#joinAt`. */
+	#join: RecordFrame | undefined;
+	#joinAt = 0;
 
 	/** Bytes that wait to be taken. */
 	get bytes(): number {
@@ -45,6 +50,7 @@ export class FrameWriter {
 	 * ERR_SERIALIZATION for a text that is not well formed.
 	 */
 	write(frame: Frame): void {
+		if (frame.type === "record" && this.#joins(frame)) return;
 		const bytes = this.#bytes;
 		const type = FRAME_TYPES[frame.type];
 		bytes.truncate(this.#whole);
@@ -62,6 +68,26 @@ export class FrameWriter {
 			if (bytes.length > MAX_BATCH_BYTES) this.#endSegment();
 		}
 		this.#whole = bytes.length;
+		this.#join = frame.type === "record" && isJoinable(frame) ? frame : undefined;
+		this.#joinAt = bytes.length - length;
+	}
+
+	/** Adds a record to the frame before it, if that is for the same client, and neither has anything else to say. */
+	#joins(frame: RecordFrame): boolean {
+		if (this.#join?.client !== frame.client || !isJoinable(frame)) return false;
+		const bytes = this.#bytes;
+		const former = this.#whole - this.#joinAt;
+		const length = former + frame.record.length;
+		if (length > JOINED_BYTES || this.#whole + frame.record.length >= MAX_BATCH_BYTES) return false;
+		bytes.truncate(this.#whole);
+		const lengthAt = this.#joinAt - varintSize(former);
+		const shift = varintSize(length) - varintSize(former);
+		if (shift > 0) bytes.move(this.#joinAt, this.#joinAt + shift);
+		this.#joinAt += shift;
+		bytes.varintAt(length, lengthAt);
+		bytes.bytes(frame.record);
+		this.#whole = bytes.length;
+		return true;
 	}
 
 	/** Takes out what was gathered: the frames of one DATA segment after the other. */
@@ -71,6 +97,7 @@ export class FrameWriter {
 		this.#segments = [];
 		this.#segmentBytes = 0;
 		this.#whole = 0;
+		this.#join = undefined;
 		this.#bytes.shrink(KEPT_BYTES);
 		return segments;
 	}
@@ -105,6 +132,11 @@ export class FrameWriter {
 		this.#segments.push(segment);
 		this.#segmentBytes += segment.length;
 	}
+}
+
+/** A call of its client that nobody waits for, and that is no state: whoever passes it on has nothing to know of it. */
+function isJoinable({ messageType, invocationId, state }: RecordFrame): boolean {
+	return messageType === MessageType.Invocation && invocationId === undefined && !state;
 }
 
 /** About the size of a body: a right guess of its length's size saves moving it. */

@@ -2,6 +2,7 @@ import { type Deferred, deferred } from "../../base/index.js";
 import { type ErrorCode, TrunklineError } from "../../errors/index.js";
 import {
 	type CloseMessage,
+	framedRecords,
 	type HubMessage,
 	type HubProtocol,
 	MAX_HANDSHAKE_BYTES,
@@ -116,9 +117,19 @@ export class MessageChannel implements Beating, ConnectionListener {
 	send(message: PreparedMessage): void {
 		if (this.#state !== "open" || !this.#protocol) return;
 		const bytes = message.bytesFor(this.#protocol);
+		const isCounted = this.#reconnect !== undefined || this.#host.watched?.observation !== undefined;
+		if (!isCounted) this.connection.send(bytes, this.#protocol.transferFormat);
+		else if (!message.isJoined) this.#sendCounted(message.type, bytes, this.#protocol);
+		else
+			for (const each of framedRecords(this.#protocol, bytes))
+				this.#sendCounted(message.type, each, this.#protocol);
+	}
+
+	/** Where somebody counts messages, or has to be told again. */
+	#sendCounted(type: MessageType, bytes: Buffer, { transferFormat }: HubProtocol): void {
 		this.#host.watched?.observation?.tell("messageSent", this.#trafficOf(bytes));
-		if (this.#reconnect && message.type <= LAST_NUMBERED) this.#reconnect.sent(bytes);
-		this.connection.send(bytes, this.#protocol.transferFormat);
+		if (type <= LAST_NUMBERED) this.#reconnect?.sent(bytes);
+		this.connection.send(bytes, transferFormat);
 	}
 
 	/** Undefined where more may be sent at once, else what a sender who can wait should wait for: room, or the end. */
@@ -197,6 +208,7 @@ export class MessageChannel implements Beating, ConnectionListener {
 
 	#pump(): void {
 		this.#budget.begin();
+		let hasTaken = false;
 		try {
 			if (this.#state === "handshake") this.#shake();
 			while (this.#state === "open" && !this.#isHeld && this.#splitter.pendingBytes > 0) {
@@ -206,11 +218,14 @@ export class MessageChannel implements Beating, ConnectionListener {
 				}
 				const record = this.#splitter.next();
 				if (!record) break;
+				hasTaken = true;
 				this.#take(record);
 			}
 		} catch (error) {
 			this.#fail(error);
 		}
+		// One look at the clock serves all that came at once.
+		if (hasTaken && this.#heardAt !== undefined) this.#heardAt = this.#host.clock.elapsed();
 		if (!this.#isHeld) this.#budget.rest();
 	}
 
@@ -224,8 +239,7 @@ export class MessageChannel implements Beating, ConnectionListener {
 		this.#budget.count();
 		this.#host.watched?.observation?.tell("messageReceived", this.#trafficOf(record));
 		const message = this.#read(record);
-		if (this.#heardAt !== undefined || message?.type === MessageType.Ping)
-			this.#heardAt = this.#host.clock.elapsed();
+		if (message?.type === MessageType.Ping) this.#heardAt = this.#host.clock.elapsed();
 		if (!message || this.#reconnect?.takes(message, record.length)) return;
 		const wait = this.#handler?.message(message);
 		if (wait) this.#hold(wait);

@@ -27,6 +27,8 @@ export interface Unread {
 	readonly type: MessageType;
 	/** The call that it is about, where there is one. */
 	readonly invocationId: string | undefined;
+	/** Several messages of one type may stand one after another, all for one client that speaks their protocol. */
+	readonly isJoined?: boolean;
 	/** Reads the message; called once at most, where somebody looks into it or another protocol has to write it. */
 	decode(): HubMessage;
 }
@@ -77,6 +79,11 @@ export class PreparedMessage {
 	/** The call that the message is about, without reading it; a message for the client itself has none. */
 	get invocationId(): string | undefined {
 		return "invocationId" in this.#source ? this.#source.invocationId : undefined;
+	}
+
+	/** Whether the bytes may be those of several messages; see {@link Unread.isJoined}. */
+	get isJoined(): boolean {
+		return "isJoined" in this.#source && this.#source.isJoined === true;
 	}
 
 	/** The message; one that was written elsewhere is read for it. @throws what its `decode` throws */
@@ -139,8 +146,8 @@ export function decodeRecord(protocol: HubProtocol, bytes: Buffer): HubMessage {
 	splitter.push(bytes);
 	const record = splitter.next();
 	const message = record && protocol.parse(record);
-	if (message) return message;
-	throw new TypeError("A record that was written elsewhere holds no message.");
+	if (message && splitter.pendingBytes === 0) return message;
+	throw new TypeError("A record that was written elsewhere does not hold one message.");
 }
 
 function found({ protocolName, bytes }: Encoding): Encoded {

@@ -7,6 +7,7 @@ import {
 	MAX_BATCH_BYTES,
 	MAX_CONTEXT_BYTES,
 	MAX_FRAME_BYTES,
+	type RecordFrame,
 } from "../../../lib/forwarding/wire/index.js";
 import { throwsCode } from "../../protocols/messages.js";
 
@@ -18,16 +19,31 @@ function update(client: number): Frame {
 	return { type: "message", client, message };
 }
 
-function record(bytes: number): Frame {
+function record(bytes: number, client = 1): RecordFrame {
 	return {
 		type: "record",
 		state: undefined,
-		client: 1,
+		client,
 		messageType: 1,
 		invocationId: undefined,
 		record: Buffer.alloc(bytes, 7),
 	};
 }
+
+/** The frames as a reader may find them: records of calls that stand next to each other, for one client, as one. */
+function joined(frames: readonly RecordFrame[]): RecordFrame[] {
+	const all: RecordFrame[] = [];
+	for (const frame of frames) {
+		const last = all.at(-1);
+		if (last && isJoinable(last) && isJoinable(frame) && last.client === frame.client)
+			all.splice(-1, 1, { ...last, record: Buffer.concat([last.record, frame.record]) });
+		else all.push(frame);
+	}
+	return all;
+}
+
+const isJoinable = ({ messageType, invocationId, state }: RecordFrame): boolean =>
+	messageType === 1 && invocationId === undefined && state === undefined;
 
 describe("forwarding/wire/frame-writer", () => {
 	it("takes no more than 16 bytes beside the arguments of an Update_VM of one of 200,000 clients", () => {
@@ -40,7 +56,7 @@ describe("forwarding/wire/frame-writer", () => {
 		const size = fc.oneof(fc.nat(300), fc.integer({ min: 65_300, max: 65_700 }), fc.nat(200_000));
 		fc.assert(
 			fc.property(fc.array(size, { maxLength: 10 }), (sizes) => {
-				const frames = sizes.map(record);
+				const frames = sizes.map((size, client) => record(size, client));
 				const writer = new FrameWriter();
 				for (const frame of frames) writer.write(frame);
 				const { bytes } = writer;
@@ -58,6 +74,35 @@ describe("forwarding/wire/frame-writer", () => {
 				assert.equal(reader.isUnfinished, false);
 			}),
 		);
+	});
+
+	it("lets calls of one client that stand next to each other share a frame, and nothing else", () => {
+		const size = fc.oneof(fc.nat(200), fc.nat(20_000));
+		const frame = fc.tuple(size, fc.nat(1), fc.nat(9)).map(([bytes, client, kind]): RecordFrame => {
+			const plain = record(bytes, client);
+			if (kind === 0) return { ...plain, invocationId: "1" };
+			if (kind === 1) return { ...plain, messageType: 3, invocationId: "1" };
+			return kind === 2 ? { ...plain, state: { kind: "state", key: "k" } } : plain;
+		});
+		fc.assert(
+			fc.property(fc.array(frame, { maxLength: 40 }), (frames) => {
+				const writer = new FrameWriter();
+				for (const each of frames) writer.write(each);
+				const { bytes } = writer;
+				const segments = writer.take();
+				assert.equal(
+					bytes,
+					segments.reduce((sum, segment) => sum + segment.length, 0),
+				);
+				const reader = new FrameReader("app");
+				const read = segments.flatMap((segment) => reader.read(segment)) as RecordFrame[];
+				assert.deepEqual(joined(read), joined(frames));
+				assert.ok(segments.every(({ length }) => length <= MAX_BATCH_BYTES));
+			}),
+		);
+		const writer = new FrameWriter();
+		for (let count = 0; count < 8; count++) writer.write(record(100));
+		assert.equal(writer.bytes, 8 * 100 + 5, "type, two of length, client, head");
 	});
 
 	it("fills a segment with one frame, and cuts the next larger one", () => {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { ChannelHost } from "../../../lib/hub/channel/channel-host.js";
 import { PreparedMessage } from "../../../lib/hub/clients/prepared-message.js";
+import { jsonProtocol, MessageType } from "../../../lib/protocols/index.js";
 import { FakeConnection, invocation } from "../fakes.js";
 import { call, codeOf, FAILED, Fixture } from "./channel-fixture.js";
 
@@ -59,6 +60,24 @@ describe("hub/channel, stateful reconnect", () => {
 		fixture.connection.comeBack();
 		assert.deepEqual(fixture.connection.records, ['{"type":9,"sequenceId":2}', sent[1], sent[2], waiting]);
 		assert.deepEqual(fixture.reasons, []);
+	});
+
+	it("counts each of several messages that came as one", () => {
+		const fixture = stateful();
+		const two = ["a", "b"].map((target) => jsonProtocol.write(invocation(target)));
+		fixture.channel.send(
+			PreparedMessage.written({
+				...{ type: MessageType.Invocation, invocationId: undefined, isJoined: true },
+				...{ protocolName: "json", bytes: Buffer.concat(two) },
+				decode: () => assert.fail("nobody has to read them"),
+			}),
+		);
+		send(fixture, "c");
+		const [, second, third] = fixture.answers;
+		fixture.connection.receive('{"type":8,"sequenceId":1}');
+		fixture.connection.interrupt();
+		fixture.connection.comeBack();
+		assert.deepEqual(fixture.connection.records, ['{"type":9,"sequenceId":2}', second, third]);
 	});
 
 	it("says with which number it goes on where nothing is to be repeated", () => {
