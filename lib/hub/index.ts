@@ -51,7 +51,7 @@ export {
 } from "./clients/prepared-message.js";
 export type { Selection } from "./clients/selection.js";
 export type { StateSource, StateSources } from "./clients/state-sources.js";
-export { Counters } from "./counters.js";
+export { type Count, Counters } from "./counters.js";
 export { type CreateHubOptions, createHub } from "./create-hub.js";
 export type {
 	ExplainedInstance,

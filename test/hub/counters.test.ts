@@ -10,6 +10,8 @@ describe("hub/counters", () => {
 		counters.add("__proto__");
 		assert.equal(counters.get("a"), 5);
 		assert.equal(counters.get("__proto__"), 1);
+		counters.of("a").value++;
+		assert.equal(counters.get("a"), 6);
 	});
 
 	it("gives a snapshot that does not change", () => {
@@ -18,5 +20,7 @@ describe("hub/counters", () => {
 		const before = counters.snapshot();
 		counters.add("a");
 		assert.deepEqual(before, { a: 1 });
+		counters.of("not counted yet");
+		assert.deepEqual(counters.snapshot(), { a: 2 });
 	});
 });

@@ -221,7 +221,7 @@ export class AppServer {
 		const message = rawCallOf(ctx, isCopy);
 		const call = isCopy || ctx.invocationId === undefined ? undefined : callOf(ctx, message);
 		const bytes = message.arguments.length;
-		return { message, bytes, call, isCopy, takenAt: ctx.hub.clock.elapsed() };
+		return { message, bytes, call, isCopy, waitsSince: undefined };
 	}
 
 	/** The client wants no more of a stream: the app server is told, and what still comes of it is dropped. */
@@ -234,7 +234,7 @@ export class AppServer {
 		const forward = (message: RawMessage): Promise<void> | undefined =>
 			this.#native.forward(connection, {
 				...{ message, bytes: valueBytes(message), call: undefined, isCopy: true },
-				takenAt: ctx.hub.clock.elapsed(),
+				waitsSince: undefined,
 			});
 		ctx.relayUploads({
 			item: (item) => forward(encodeRawMessage(item, encoding)),

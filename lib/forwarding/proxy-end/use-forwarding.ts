@@ -2,6 +2,7 @@ import { randomId } from "../../base/index.js";
 import { type ErrorCode, messageOf, TrunklineError } from "../../errors/index.js";
 import type {
 	ClientConnection,
+	Count,
 	DisconnectReason,
 	ForwardingExplanation,
 	Hub,
@@ -81,6 +82,7 @@ class Forwarding implements HubExtension {
 	readonly #gone = new WeakSet<ClientConnection>();
 	#servers: readonly AppServer[] = [];
 	#hub: Hub | undefined;
+	#forwarded: Count | undefined;
 
 	constructor(targets: readonly (URL | Replicas)[], options: ResolvedForwardingOptions) {
 		this.#targets = targets;
@@ -90,6 +92,7 @@ class Forwarding implements HubExtension {
 
 	install(hub: Hub): Middleware | undefined {
 		this.#hub = hub;
+		this.#forwarded = hub.counters.of("forwarded");
 		const needsPath = (target: URL | Replicas): boolean =>
 			!(target instanceof URL) || target.pathname === "/";
 		if (!this.#targets.some(needsPath)) this.mounted(DEFAULT_PATH);
@@ -162,12 +165,12 @@ class Forwarding implements HubExtension {
 	#isOurs(ctx: InvocationContext): boolean {
 		if (isLinkMethod(ctx.target, ctx.connection) || !this.#options.filter(ctx)) return false;
 		if (this.#servers.length === 0) this.mounted(DEFAULT_PATH);
-		ctx.hub.counters.add("forwarded");
+		if (this.#forwarded) this.#forwarded.value++;
 		return true;
 	}
 
 	#forward(server: AppServer, ctx: InvocationContext, isCopy: boolean): Promise<void> | undefined {
-		if (!this.#gone.has(ctx.connection)) return server.forward(ctx, isCopy);
+		if (!ctx.connection.isEnded || !this.#gone.has(ctx.connection)) return server.forward(ctx, isCopy);
 		const reason = "Its client was gone before it could be forwarded.";
 		const { connection: client, target: method } = ctx;
 		const lost: LostMessage = {
@@ -228,9 +231,13 @@ function placesOf(replicas: Replicas, path: string): Pick<AppServerSettings, "ur
 	};
 }
 
-/** Names that were compared before: targets are few, and compared with each message. */
-const compared = new Map<string, boolean>();
-const MAX_COMPARED = 1_000;
+/** Names are compared with each message: most are of another length. What is ASCII in lower case keeps its length there. */
+const LINK_METHOD_LENGTHS: readonly boolean[] = lengthsOf(LINK_METHODS);
+
+function lengthsOf(names: ReadonlySet<string>): readonly boolean[] {
+	const lengths = new Set([...names].map(({ length }) => length));
+	return Array.from({ length: Math.max(...lengths) + 1 }, (_, length) => lengths.has(length));
+}
 
 /** What a proxy asks by itself passes the next one, in the name of a client that it holds. */
 function isLinkMethod(target: string, client: ClientConnection): boolean {
@@ -238,11 +245,7 @@ function isLinkMethod(target: string, client: ClientConnection): boolean {
 }
 
 function isNamed(target: string): boolean {
-	const known = compared.get(target);
-	if (known !== undefined) return known;
-	const isOne = LINK_METHODS.has(target.toLowerCase());
-	if (target.length <= 256 && compared.size < MAX_COMPARED) compared.set(target, isOne);
-	return isOne;
+	return LINK_METHOD_LENGTHS[target.length] === true && LINK_METHODS.has(target.toLowerCase());
 }
 
 /** Waits for those who ask for it; undefined where nobody does. */

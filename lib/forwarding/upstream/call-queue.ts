@@ -46,6 +46,7 @@ export class CallQueue {
 	}
 
 	push(queued: QueuedMessage): void {
+		queued.up.waitsSince ??= this.#clock.elapsed();
 		this.#queue.push(queued);
 		this.#count(queued, 1);
 		this.#plan();
@@ -89,7 +90,7 @@ export class CallQueue {
 	#plan(): void {
 		const oldest = this.#queue.first;
 		if (this.#timer || !oldest) return;
-		const dueIn = oldest.up.takenAt + this.#limits.maxWaitMs - this.#clock.elapsed();
+		const dueIn = since(oldest) + this.#limits.maxWaitMs - this.#clock.elapsed();
 		this.#timer = this.#clock.schedule(Math.max(1, dueIn), () => {
 			this.#timer = undefined;
 			this.#expire(this.#clock.elapsed() - this.#limits.maxWaitMs);
@@ -99,10 +100,15 @@ export class CallQueue {
 
 	/** The queue is in the order of taking: the first that may stay ends the search. */
 	#expire(before: number): void {
-		for (let first = this.#queue.first; first && first.up.takenAt <= before; first = this.#queue.first) {
+		for (let first = this.#queue.first; first && since(first) <= before; first = this.#queue.first) {
 			this.#queue.shift();
 			this.#count(first, -1);
 			this.#expired(first);
 		}
 	}
+}
+
+/** All that is in a queue waits. */
+function since({ up }: QueuedMessage): number {
+	return up.waitsSince ?? 0;
 }

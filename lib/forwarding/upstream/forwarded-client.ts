@@ -14,8 +14,8 @@ export interface UpMessage {
 	readonly call: RemoteCall | undefined;
 	/** Whether nobody hears of its loss: a copy, which somebody else answers, or what belongs to a call. */
 	readonly isCopy: boolean;
-	/** When it was taken, by the hub's clock. */
-	readonly takenAt: number;
+	/** When it began to wait, by the hub's clock; most never do. */
+	waitsSince: number | undefined;
 }
 
 /** Why a message was not delivered. */

@@ -48,7 +48,7 @@ function* framesOf(reader: FrameReader, segments: readonly Buffer[]): Iterable<F
 function queuedOf(
 	clients: ReadonlyMap<number, RemoteClient>,
 	frame: Frame,
-	takenAt: number,
+	waitsSince: number,
 ): QueuedMessage | undefined {
 	const remote = frame.type === "message" ? clients.get(frame.client) : undefined;
 	if (frame.type !== "message" || !remote) return undefined;
@@ -58,6 +58,6 @@ function queuedOf(
 	// What the proxy has asked by itself it asks again by itself.
 	if (id !== undefined && remote.calls.get(id)?.isOwn) return undefined;
 	const call = id === undefined ? undefined : remote.take(id);
-	const up = { message, bytes: valueBytes(message), call, isCopy: !isCalling, takenAt };
+	const up = { message, bytes: valueBytes(message), call, isCopy: !isCalling, waitsSince };
 	return { client: remote.client, up };
 }

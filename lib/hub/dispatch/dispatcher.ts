@@ -7,6 +7,7 @@ import {
 	type StreamInvocationMessage,
 } from "../../protocols/index.js";
 import type { ClientConnection } from "../clients/client-connection.js";
+import type { Count } from "../counters.js";
 import type { Hub } from "../hub.js";
 import { isAsyncSource } from "../streams/download.js";
 import { Answers } from "./answers.js";
@@ -23,6 +24,7 @@ export class Dispatcher {
 	readonly #hub: Hub;
 	readonly #methods: ReadonlyMap<string, BoundMethod>;
 	readonly #answers: Answers;
+	readonly #invocations: Count;
 	readonly #list: Middleware[] = [];
 	#pipeline: Composed<InvocationContext> = compose([]);
 	/** Those at the head of the list, who are asked without a promise. */
@@ -37,6 +39,7 @@ export class Dispatcher {
 		this.#hub = hub;
 		this.#methods = bindMethods(methods);
 		this.#answers = new Answers(hub);
+		this.#invocations = hub.counters.of("invocations");
 	}
 
 	use(middleware: Middleware): void {
@@ -56,7 +59,12 @@ export class Dispatcher {
 
 	/** The name that a method was declared with. */
 	declared(target: string): string | undefined {
-		return this.#methods.get(target.toLowerCase())?.name;
+		return this.#boundTo(target)?.name;
+	}
+
+	/** A proxy has no methods. */
+	#boundTo(target: string): BoundMethod | undefined {
+		return this.#methods.size === 0 ? undefined : this.#methods.get(target.toLowerCase());
 	}
 
 	#compose(layers: readonly Middleware[]): Composed<InvocationContext> {
@@ -149,9 +157,9 @@ export class Dispatcher {
 	}
 
 	#called(client: ClientConnection, message: InvocationMessage | StreamInvocationMessage): Called {
-		this.#hub.counters.add("invocations");
+		this.#invocations.value++;
 		if (message.type === MessageType.Invocation) client.callStarted();
-		const bound = this.#methods.get(message.target.toLowerCase());
+		const bound = this.#boundTo(message.target);
 		const { invocationId } = message;
 		const target = bound?.name ?? message.target;
 		const startedAt = this.#startedAt(bound, message);

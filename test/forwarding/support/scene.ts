@@ -8,6 +8,7 @@ import {
 	useForwarding as forwardTo,
 } from "../../../lib/forwarding/index.js";
 import {
+	type Count,
 	createHub,
 	createServer,
 	type Hub,
@@ -114,11 +115,8 @@ export class Scene {
 			},
 		});
 		const { counters } = hub;
-		const add = counters.add.bind(counters);
-		counters.add = (name, amount) => {
-			add(name, amount);
-			this.watch.changed();
-		};
+		const of = counters.of.bind(counters);
+		counters.of = (name) => watched(of(name), () => this.watch.changed());
 		setUp?.(hub);
 		return this.#listen(hub, path, { calls, logs });
 	}
@@ -244,4 +242,17 @@ export function assertCounted({ hub, undeliverable }: Station): void {
 		const count = undeliverable.filter((event) => event.code === code).length;
 		assert.equal(hub.counters.get(`undeliverable.${code}`), count);
 	}
+}
+
+/** A count whose changes are told. */
+function watched(count: Count, changed: () => void): Count {
+	return {
+		get value() {
+			return count.value;
+		},
+		set value(value) {
+			count.value = value;
+			changed();
+		},
+	};
 }
