@@ -3,7 +3,6 @@ import { Random } from "../fuzz/frames/random.js";
 import { type Reconciliation, reconcile, unlessAccounted, unlessExactlyOnce } from "./books/reconcile.js";
 import { Load } from "./clients/load.js";
 import { Faults } from "./faults.js";
-import { NATIVE_LINK } from "./native-link.js";
 import { Stage } from "./stage.js";
 
 /** How long and how hard. */
@@ -120,13 +119,11 @@ async function play(
 /** Clients send messages while links fail: nothing may be lost, doubled or reordered. */
 export async function failLinks(settings: ChaosSettings): Promise<ChaosResult> {
 	const result = await play("links fail", linkFaults, settings);
-	const { found } = result;
-	return { ...result, complaints: NATIVE_LINK ? unlessExactlyOnce(found) : unlessAccounted(found, false) };
+	return { ...result, complaints: unlessExactlyOnce(result.found) };
 }
 
 /** The same while processes die, too: what is lost has to be reported. */
 export async function failProcesses(settings: ChaosSettings): Promise<ChaosResult> {
 	const result = await play("processes die", deaths, settings);
-	const { found } = result;
-	return { ...result, complaints: unlessAccounted(found, NATIVE_LINK) };
+	return { ...result, complaints: unlessAccounted(result.found) };
 }

@@ -1,5 +1,4 @@
 import type { Random } from "../fuzz/frames/random.js";
-import { NATIVE_LINK } from "./native-link.js";
 import type { Relay } from "./relay.js";
 import type { Direction, RelayedConnection } from "./relayed-connection.js";
 
@@ -36,7 +35,7 @@ const MOST_STALL_MS = 500;
 const MOST_AWAY_MS = 2_000;
 /** How long a link is half-open before it is reset, where its ends have not given it up. */
 const MOST_HALF_OPEN_MS = 3_000;
-/** Some native links stay half-open until the ends find out by themselves. */
+/** Some links stay half-open until the ends find out by themselves. */
 const LEFT_ALONE_MS = 20_000;
 const HALVES: readonly [readonly Direction[], ...(readonly Direction[])[]] = [
 	["up", "down"],
@@ -105,7 +104,7 @@ export class Faults {
 
 	#halfOpen(connection: RelayedConnection | undefined): void {
 		connection?.halfOpen(...this.#random.pick(HALVES));
-		const ms = NATIVE_LINK && this.#random.once(6) ? LEFT_ALONE_MS : this.#random.below(MOST_HALF_OPEN_MS);
+		const ms = this.#random.once(6) ? LEFT_ALONE_MS : this.#random.below(MOST_HALF_OPEN_MS);
 		this.#later(ms, () => connection?.cut());
 	}
 

@@ -2,7 +2,6 @@
 import { parseArgs } from "node:util";
 import { tableOf } from "./books/table.js";
 import { type ChaosResult, type ChaosSettings, failLinks, failProcesses } from "./chaos.js";
-import { NATIVE_LINK } from "./native-link.js";
 
 const USAGE =
 	"npm run chaos [-- [--messages 1000000] [--faults 300] [--deaths 24] [--clients 120] [--proxies 3] [--seed 1]]";
@@ -54,7 +53,6 @@ function read(): ChaosSettings | undefined {
 const settings = read();
 process.exitCode = 1;
 if (settings) {
-	if (!NATIVE_LINK) console.log("Links speak dotNetify's wire: what is lost has to be told, no more.");
 	const { seed, clients, proxies, deaths } = settings;
 	console.log(`seed ${seed}: ${clients} clients, ${proxies} proxies`);
 	let isGood = true;

@@ -125,14 +125,7 @@ function reconcileDown(account: Account, book: LifeBook, evidence: Evidence): vo
 			else unexplained++;
 		}
 	}
-	const reports = ["down", "Response_VM"].map((target) =>
-		evidence.reports.get(reportKey(book.connectionId, target)),
-	);
-	report(
-		account,
-		unexplained,
-		reports.reduce<number>((sum, count) => sum + (count ?? 0), 0),
-	);
+	report(account, unexplained, evidence.reports.get(reportKey(book.connectionId, "down")) ?? 0);
 }
 
 /** To whom a message to everyone was to go is not written down: only what is missing between two that came is known. */
@@ -195,20 +188,17 @@ export function unlessExactlyOnce(found: Reconciliation): string[] {
 	return complaints;
 }
 
-/**
- * What is wrong where processes died: anything that came twice, or too early, or is lost without a word. dotNetify's wire
- * loses what app servers send when a link is lost, and order when one is lost with messages on their way.
- */
-export function unlessAccounted(found: Reconciliation, isNative = true): string[] {
-	const accounts = [["up", found.up] as const, ...(isNative ? [["down", found.down] as const] : [])];
+/** What is wrong where processes died: anything that came twice, or too early, or is lost without a word. */
+export function unlessAccounted(found: Reconciliation): string[] {
 	const complaints = found.faults.slice(0, 20);
-	for (const [name, { doubled, reordered, silent }] of accounts) {
+	for (const [name, account] of [["up", found.up] as const, ["down", found.down] as const]) {
+		const { doubled, reordered, silent } = account;
 		if (doubled > 0) complaints.push(`${name}: ${doubled} doubled`);
-		if (reordered > 0 && isNative) complaints.push(`${name}: ${reordered} reordered`);
+		if (reordered > 0) complaints.push(`${name}: ${reordered} reordered`);
 		if (silent > 0) complaints.push(`${name}: ${silent} lost in silence`);
 	}
 	const { doubled, reordered, silent } = found.ticks;
-	if (isNative && doubled + reordered + silent > 0)
+	if (doubled + reordered + silent > 0)
 		complaints.push(`to everyone: ${doubled} doubled, ${reordered} reordered, ${silent} missing`);
 	if (found.calls.unanswered > 0) complaints.push(`${found.calls.unanswered} calls are not answered`);
 	return complaints;

@@ -1,6 +1,5 @@
 import type { Random } from "../../fuzz/frames/random.js";
 import { codeOf, isNamed, LifeBook } from "../books/life-book.js";
-import { NATIVE_LINK } from "../native-link.js";
 import { ConnectionOver, HubClient, type ProtocolName } from "./hub-client.js";
 
 /** Rounds between two pieces of other work. */
@@ -98,7 +97,7 @@ export class Life {
 		this.#rounds++;
 		for (let notes = random.below(MOST_NOTES); notes > 0; notes--) this.note();
 		const echo = this.#kept(this.echo());
-		if (NATIVE_LINK && this.#rounds % ROUNDS_PER_WORK === 0) void this.#kept(this.#work());
+		if (this.#rounds % ROUNDS_PER_WORK === 0) void this.#kept(this.#work());
 		if (!random.once(4)) await echo;
 		await new Promise((resolve) => setTimeout(resolve, random.below(pauseMs)));
 	}
@@ -143,17 +142,9 @@ export class Life {
 
 	#told(target: string, args: readonly unknown[]): unknown {
 		if (target === "asked") return args[0];
-		if (target !== "Response_VM") {
-			this.#number(target, args as readonly number[]);
-			return undefined;
-		}
-		const [[name, text]] = args as [[string, string]];
-		if (name === "down" || name === "tick") this.#number(name, JSON.parse(text) as number[]);
-		return undefined;
-	}
-
-	#number(target: string, [incarnation = 0, number = 0]: readonly number[]): void {
+		const [incarnation = 0, number = 0] = args as readonly number[];
 		if (target === "down") this.book.down(incarnation, number);
 		else if (target === "tick") this.book.tick(incarnation, number);
+		return undefined;
 	}
 }

@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { unlessAccounted } from "../books/reconcile.js";
 import { tableOf } from "../books/table.js";
 import type { ViewClient } from "../clients/view-client.js";
-import { NATIVE_LINK, needsNativeLink } from "../native-link.js";
 import type { Stage } from "../stage.js";
 import { until } from "../until.js";
 import { Act } from "./act.js";
@@ -87,8 +86,7 @@ describe("chaos/matrix: the app server dies, stops or stands still", function ()
 		assert.match(await failure, /ERR_FORWARD_LINK_LOST/);
 	});
 
-	it("sends clients of other hubs Close with allowReconnect when it is killed, and accounts for every message", async function () {
-		needsNativeLink(this, "Close for clients whose app server died");
+	it("sends clients of other hubs Close with allowReconnect when it is killed, and accounts for every message", async () => {
 		const stage = await act.open({ proxies: 2 });
 		const load = await act.load();
 		const first = load.open;
@@ -120,7 +118,7 @@ describe("chaos/matrix: the app server dies, stops or stands still", function ()
 		await called(stage, "slow");
 		assert.equal(await stage.app.stop(), 0);
 		assert.equal(await answer, 300);
-		if (NATIVE_LINK) assert.equal((await client.ended).allowReconnect, true);
+		assert.equal((await client.ended).allowReconnect, true);
 	});
 
 	it(`delivers everything once and in order when it stood still for ${BLOCK_MS / 1_000} s`, async () => {

@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { unlessAccounted } from "../books/reconcile.js";
 import { tableOf } from "../books/table.js";
 import type { ViewClient } from "../clients/view-client.js";
-import { needsNativeLink } from "../native-link.js";
 import type { Place } from "../processes/place.js";
 import { until } from "../until.js";
 import { Act } from "./act.js";
@@ -18,9 +17,6 @@ describe("chaos/matrix: five links to an address behind which two processes stan
 	this.timeout(30_000);
 	let act: Act;
 
-	before(function () {
-		needsNativeLink(this, "a session for each process");
-	});
 	beforeEach(() => {
 		act = new Act();
 	});

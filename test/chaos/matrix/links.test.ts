@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { setTimeout as wait } from "node:timers/promises";
 import { Random } from "../../fuzz/frames/random.js";
 import type { Load } from "../clients/load.js";
-import { needsNativeLink } from "../native-link.js";
 import type { Direction } from "../relayed-connection.js";
 import { until } from "../until.js";
 import { Act } from "./act.js";
@@ -22,9 +21,8 @@ describe("chaos/matrix: links fail, and both processes live", function () {
 	let act: Act;
 	let load: Load;
 
-	before(async function () {
+	before(async () => {
 		act = new Act();
-		needsNativeLink(this, "exactly once through lost links");
 		await act.open({ app: { tickMs: 20 } });
 	});
 	after(() => act.close());

@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { setTimeout as wait } from "node:timers/promises";
 import { Random } from "../../fuzz/frames/random.js";
 import { HubClient } from "../clients/hub-client.js";
-import { NATIVE_LINK, needsNativeLink } from "../native-link.js";
 import type { Stage } from "../stage.js";
 import { until } from "../until.js";
 import { Act } from "./act.js";
@@ -76,7 +75,7 @@ describe("chaos/matrix: peers that are not what they say", function () {
 		const random = new Random(RANDOM_LINKS);
 		const { url } = stage.doorOf(stage.proxy);
 		for (let at = 0; at < RANDOM_LINKS; at++) {
-			const peer = await RawPeer.open(stage.app.url, NATIVE_LINK ? "trunkline-link" : "json", proofOf());
+			const peer = await RawPeer.open(stage.app.url, "trunkline-link", proofOf());
 			await until(() => peer.received.includes("\u001e"));
 			assert.ok(peer.received.startsWith("{}\u001e"), peer.received);
 			for (let sent = random.below(4) + 1; sent > 0; sent--) peer.send(randomBytes(random));
@@ -86,8 +85,7 @@ describe("chaos/matrix: peers that are not what they say", function () {
 		await assertServes(stage, url);
 	});
 
-	it("closes a proven link that announces more than any link may send", async function () {
-		needsNativeLink(this, "segments");
+	it("closes a proven link that announces more than any link may send", async () => {
 		const peer = await RawPeer.open(stage.app.url, "trunkline-link", proofOf());
 		// 2^35 bytes of DATA, as a varint.
 		peer.send(Uint8Array.of(0x80, 0x80, 0x80, 0x80, 0x80, 0x01, 0x02));
@@ -95,8 +93,7 @@ describe("chaos/matrix: peers that are not what they say", function () {
 		await assertServes(stage, stage.doorOf(stage.proxy).url);
 	});
 
-	it("loses, doubles and reorders nothing when links' bytes are garbled", async function () {
-		needsNativeLink(this, "exactly once through lost links");
+	it("loses, doubles and reorders nothing when links' bytes are garbled", async () => {
 		const load = await act.load({ clients: 5 });
 		const random = new Random(RANDOM_BYTES);
 		for (let at = 0; at < RANDOM_LINKS; at++) {

@@ -1,6 +1,5 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { type ClientProxy, createHub, type Hub, type InvocationContext, method } from "../../../lib/index.js";
-import { NATIVE_LINK } from "../native-link.js";
 import { ENTRY, type JournalWriter } from "./journal.js";
 import { type AppSettings, EVERYONE } from "./settings.js";
 
@@ -10,13 +9,9 @@ type Context = InvocationContext<Client>;
 
 const FILLER_BYTES = 1_000;
 
-/** dotNetify's wire brings clients nothing but view models: there, numbers come as the data of one. */
 function sendNumber(to: ClientProxy<Client>, target: "down" | "tick", ...numbers: readonly number[]): void {
-	const sent = NATIVE_LINK
-		? to.send(target, ...numbers)
-		: to.send("Response_VM", [target, JSON.stringify(numbers)]);
 	// What cannot be sent is not there when the books are compared.
-	sent.catch(() => undefined);
+	to.send(target, ...numbers).catch(() => undefined);
 }
 
 /** Numbers what is sent to each client, and writes it down first. */
@@ -83,10 +78,7 @@ async function* double(_ctx: Context, items: AsyncIterable<unknown>): AsyncGener
 function fill(ctx: Context, messages: number): void {
 	const text = "x".repeat(FILLER_BYTES);
 	const to = ctx.clients.client(ctx.connectionId);
-	for (let at = 0; at < messages; at++) {
-		const sent = NATIVE_LINK ? to.send("filled", text) : to.send("Response_VM", ["filled", text]);
-		sent.catch(() => undefined);
-	}
+	for (let at = 0; at < messages; at++) to.send("filled", text).catch(() => undefined);
 }
 
 function tickAll(hub: Hub<Client>, { tickMs, incarnation }: AppSettings, journal: JournalWriter): void {
