@@ -1,11 +1,10 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { HttpTransportType, type HubConnection, HubConnectionBuilder, LogLevel } from "@microsoft/signalr";
 import { startAppServer } from "../../app-server/server.js";
 import { type Log, silentLog, TrunklineError } from "../../lib/index.js";
 import { type ProxyServer, startProxyServer } from "../../proxy-server/server.js";
 import { readSettings } from "../../proxy-server/settings.js";
+import { ProxyProcess } from "./proxy-process.js";
 
 const LINK_SECRET = "the-secret-of-this-test";
 
@@ -183,24 +182,13 @@ describe("proxy-server/main", () => {
 		environment: Record<string, string>,
 		signal?: NodeJS.Signals,
 	): Promise<[number | null, string]> {
-		const loader = import.meta.url.endsWith(".ts") ? ["--import", "tsx"] : [];
-		const main = new URL(`../../proxy-server/main.${import.meta.url.slice(-2)}`, import.meta.url);
-		const child = spawn(process.execPath, [...loader, main.pathname], {
-			env: environment,
-			stdio: ["ignore", "pipe", "pipe"],
-		});
-		let written = "";
-		let wanted = signal;
-		for (const stream of [child.stdout, child.stderr]) {
-			stream.setEncoding("utf8").on("data", (text) => {
-				written += text;
-				if (!wanted || !written.includes("The proxy listens")) return;
-				child.kill(wanted);
-				wanted = undefined;
-			});
+		const proxy = new ProxyProcess(environment);
+		if (signal) {
+			await proxy.url;
+			proxy.signal(signal);
 		}
-		const [code] = (await once(child, "close")) as [number | null];
-		return [code, written];
+		const code = await proxy.exitCode;
+		return [code, proxy.written];
 	}
 
 	it("says in one line per setting what is wrong with it", async () => {
