@@ -128,13 +128,13 @@ describe("chaos/relay", () => {
 		await inbox.has("up");
 	});
 
-	it("takes connections to nowhere in a partition, and ends them when it is over", async () => {
+	it("takes connections and reads nothing while it holds them, and then ends them", async () => {
 		const [socket] = await link();
-		relay.partition();
+		relay.hold();
 		const late = connect(relay.port, "127.0.0.1");
 		late.on("error", () => undefined);
 		await once(late, "connect");
-		late.write("lost");
+		late.write("held");
 		const ends = [closed(socket), closed(late)];
 		relay.on();
 		await Promise.all(ends);

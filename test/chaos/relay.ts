@@ -5,7 +5,7 @@ import { type Direction, RelayedConnection, reset } from "./relayed-connection.j
 const HEAD_BYTES = 8_192;
 
 /**
- * A TCP relay on 127.0.0.1 that does to connections what networks do: resets, stalls, half-open connections, partitions.
+ * A TCP relay on 127.0.0.1 that does to connections what networks do: resets, stalls, half-open connections.
  * With several targets it gives each connection to the next one, as an address that stands for several servers.
  */
 export class Relay {
@@ -78,13 +78,13 @@ export class Relay {
 		this.#state = "off";
 	}
 
-	/** Nothing comes through any more, on old connections and new ones, and nobody is told. */
-	partition(): void {
+	/** Nothing comes through any more, on old connections and new ones, and nobody is told: who sends is held up. */
+	hold(): void {
 		this.#state = "silent";
-		this.halfOpen("up", "down");
+		for (const connection of this.#open) connection.hold();
 	}
 
-	/** Connections are let through again. Those of a partition are over. */
+	/** Connections are let through again. Those that were held are over. */
 	on(): void {
 		if (this.#state === "silent") this.#resetAll();
 		this.#state = "on";

@@ -81,10 +81,15 @@ export class RelayedConnection {
 		reset(this.#far);
 	}
 
+	/** Reads nothing any more: who sends is held up. */
+	hold(): void {
+		clearTimeout(this.#timer);
+		for (const flow of Object.values(this.#flows)) flow.hold();
+	}
+
 	/** Holds all bytes for a while, in milliseconds; then they come, in order. */
 	stall(ms: number): void {
-		for (const flow of Object.values(this.#flows)) flow.hold();
-		clearTimeout(this.#timer);
+		this.hold();
 		this.#timer = setTimeout(() => {
 			for (const flow of Object.values(this.#flows)) flow.pass();
 		}, ms);

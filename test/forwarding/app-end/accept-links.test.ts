@@ -291,7 +291,7 @@ describe("forwarding/app-end/accept-links", () => {
 		const proxy = await scene.proxy(relay.url, { connectionPoolSize: 1 });
 		const client = await scene.client(proxy.url);
 		await client.invoke("echo", 1);
-		relay.stall();
+		relay.hold();
 		const text = "x".repeat(1_000_000);
 		for (let sent = 0; sent < 40 && app.hub.counters.get("linksLost") === 0; sent++) {
 			await app.hub.clients.client(client.id).send("Response_VM", ["V", text]);

@@ -147,7 +147,7 @@ describe("forwarding/native/explain", () => {
 
 	it("says that nobody is there, and that dotNetify's wire is spoken", async () => {
 		const relay = await scene.relay(1);
-		relay.refuses = true;
+		relay.off();
 		const options = { ...LINK, nativeLinks: false };
 		const app = await scene.app();
 		const proxy = await scene.station(

@@ -158,7 +158,7 @@ describe("forwarding/native/observing", () => {
 		for (const client of clients) await client.invoke("echo", 1);
 		const [first] = proxy.hub.links().filter(({ clients: count }) => count > 0);
 		const relay = relays.find(({ url }) => first?.peer.startsWith(url));
-		if (relay) relay.refuses = true;
+		if (relay) relay.off();
 		relay?.cut();
 		await scene.until(() => namesOf(heard).includes("clientsRecovered"));
 		const facts = factsOf(heard, "clientsRecovered");

@@ -4,8 +4,8 @@ import { createViewModelHub, MulticastViewModel } from "../../../lib/dotnetify/i
 import { acceptLinks, useForwarding } from "../../../lib/forwarding/index.js";
 import type { ClientConnection, HubOptions } from "../../../lib/hub/index.js";
 import { createHub, createServer, type Hub } from "../../../lib/index.js";
+import { Relay } from "../../chaos/relay.js";
 import { RawClient, until } from "../../hub/live.js";
-import { Relay } from "../support/relay.js";
 import { SECRET } from "../support/scene.js";
 
 /** An app server, a relay, and a proxy that reaches the app server through it. */
@@ -89,14 +89,13 @@ describe("forwarding/peer, slow sides", function () {
 			for (const client of clients) client.invoke("1", "Request_VM", "Sums", null);
 			await until(() => clients.every(({ records }) => records.length === 2));
 			const connections = [...app.lifetime] as ClientConnection[];
-			stage.relay.stall();
+			stage.relay.hold();
 			while (connections.some(({ isBehind }) => !isBehind)) {
 				sums.add();
 				await new Promise(setImmediate);
 			}
 			for (let more = 0; more < 100; more++) sums.add();
-			stage.relay.stalls = false;
-			stage.relay.cut();
+			stage.relay.on();
 			await until(() => connections.every(({ isBehind }) => !isBehind));
 			sums.add();
 			const told = clients.map(() => [] as number[]);

@@ -8,12 +8,12 @@ async function awayApp(scene: Scene): Promise<{ app: Station; open(): void; url:
 	const dotNetify: object = { nativeLinks: false };
 	const app = await scene.app({ accept: { secrets: [SECRET], ...dotNetify } });
 	const relay = await scene.relay(app.port);
-	relay.refuses = true;
+	relay.off();
 	return {
 		app,
 		url: relay.url,
 		open: () => {
-			relay.refuses = false;
+			relay.on();
 		},
 	};
 }

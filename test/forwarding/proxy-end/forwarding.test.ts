@@ -98,7 +98,7 @@ for (const wire of WIRES)
 		it("tells nobody but the operator of a copy that cannot be delivered", async () => {
 			const app = await scene.app();
 			const gone = await scene.relay(1);
-			gone.refuses = true;
+			gone.off();
 			const proxy = await scene.proxy([gone.url, app.url], { maxQueuedPerClient: 1 });
 			const client = await scene.client(proxy.url);
 			await client.invoke("Update_VM", "V", 1);
@@ -115,7 +115,7 @@ for (const wire of WIRES)
 		it("does not let an upstream that is away block another", async () => {
 			const app = await scene.app();
 			const gone = await scene.relay(1);
-			gone.refuses = true;
+			gone.off();
 			const proxy = await scene.station({
 				setUp: (hub) => {
 					hub.use(scene.forwarding(gone.url, { filter: forViewModels("away") }));
@@ -233,14 +233,14 @@ for (const wire of WIRES)
 		it("is ready once every app server was reached, and stays so", async () => {
 			const app = await scene.app();
 			const relay = await scene.relay(app.port);
-			relay.refuses = true;
+			relay.off();
 			const proxy = await scene.proxy(relay.url, { connectionPoolSize: 1 });
-			await scene.until(() => relay.connections > 0);
+			await scene.until(() => relay.taken > 0);
 			assert.equal(proxy.hub.ready, false);
-			relay.refuses = false;
+			relay.on();
 			await scene.links(proxy, 1);
 			assert.equal(proxy.hub.ready, true);
-			relay.refuses = true;
+			relay.off();
 			relay.cut();
 			await scene.until(() =>
 				proxy.logs.some(({ message }) => message.startsWith("A link to an app server was lost")),
@@ -250,7 +250,7 @@ for (const wire of WIRES)
 
 		it("closes while it is still trying to connect", async () => {
 			const relay = await scene.relay(1);
-			relay.stalls = true;
+			relay.hold();
 			const proxy = await scene.proxy(relay.url, { connectionPoolSize: 2 });
 			await scene.until(() => true);
 			await proxy.close();

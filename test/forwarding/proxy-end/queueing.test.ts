@@ -94,12 +94,12 @@ describe("forwarding/proxy-end/queueing", () => {
 			await client.invoke("echo", 1);
 		}
 		const second = await scene.app();
-		relay.refuses = true;
+		relay.off();
 		relay.cut();
 		await scene.until(() => proxy.logs.some(({ message }) => message.startsWith("All links")));
 		for (const client of clients) await client.invoke("Update_VM", "Page", { b: 1 });
-		relay.target = second.port;
-		relay.refuses = false;
+		relay.targets = [second.port];
+		relay.on();
 		await scene.until(() => second.calls.length === 9);
 		for (const { id } of clients) {
 			const calls = second.calls.filter(({ client }) => client === id);

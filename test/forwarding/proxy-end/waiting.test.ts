@@ -35,14 +35,14 @@ for (const wire of WIRES) {
 		it("keeps messages until an app server that was not there at the start comes, in order", async () => {
 			const app = await scene.app();
 			const relay = await scene.relay(app.port);
-			relay.refuses = true;
+			relay.off();
 			const proxy = await scene.proxy(relay.url);
 			const clients = await Promise.all([scene.client(proxy.url), scene.client(proxy.url)]);
 			for (const at of range(200)) for (const client of clients) void update(client, "V", at);
 			const answer = clients[0]?.invoke("echo", "late");
 			for (const client of clients) void update(client, "V", 200);
 			await taken(proxy, 403);
-			relay.refuses = false;
+			relay.on();
 			assert.equal(await answer, "late");
 			await scene.until(() => app.calls.length === 402);
 			for (const { id } of clients)
@@ -57,13 +57,13 @@ for (const wire of WIRES) {
 			await scene.links(proxy, 2);
 			const client = await scene.client(proxy.url);
 			assert.equal(await client.invoke("echo", 1), 1);
-			relay.refuses = true;
+			relay.off();
 			relay.cut();
 			await scene.until(() => proxy.logs.filter(({ message }) => message.includes("was lost")).length === 2);
 			for (const at of range(50)) void update(client, "V", at);
 			await taken(proxy, 51);
 			assert.deepEqual(app.calls, []);
-			relay.refuses = false;
+			relay.on();
 			await scene.until(() => app.calls.length === 50);
 			assert.deepEqual(app.calls.map(toldOf), range(50));
 			assert.deepEqual(proxy.undeliverable, []);
@@ -103,7 +103,7 @@ for (const wire of WIRES) {
 		it("takes 1,000 messages of a client, tells it of the next, and delivers the 1,000 later", async () => {
 			const app = await scene.app();
 			const relay = await scene.relay(app.port);
-			relay.refuses = true;
+			relay.off();
 			const proxy = await scene.proxy(relay.url);
 			const client = await scene.client(proxy.url);
 			const other = await scene.client(proxy.url);
@@ -123,7 +123,7 @@ for (const wire of WIRES) {
 			assert.deepEqual(codesOf(proxy), Array(5).fill("ERR_FORWARD_QUEUE_FULL"));
 			assertCounted(proxy);
 			assert.deepEqual(other.responses, []);
-			relay.refuses = false;
+			relay.on();
 			await scene.until(() => app.calls.length === 1_001);
 			assert.deepEqual(app.calls.filter(({ vmId }) => vmId === "V").map(toldOf), range(1_000));
 		});
@@ -135,7 +135,7 @@ for (const wire of WIRES) {
 		] as const) {
 			it(`tells callers when too many ${what} wait in all`, async () => {
 				const relay = await scene.relay(1);
-				relay.refuses = true;
+				relay.off();
 				const proxy = await scene.proxy(relay.url, options);
 				const [a, b] = await Promise.all([scene.client(proxy.url), scene.client(proxy.url)]);
 				for (const _ of range(10)) void update(a, "V", { x: "x".repeat(91) });
@@ -151,7 +151,7 @@ for (const wire of WIRES) {
 
 		it("tells callers of messages that have waited 30 s", async () => {
 			const relay = await scene.relay(1);
-			relay.refuses = true;
+			relay.off();
 			const clock = new ManualClock(1_700_000_000_000);
 			const timeouts = { clientTimeoutMs: 10_000_000, keepAliveIntervalMs: 10_000_000 };
 			const proxy = await scene.proxy(relay.url, {}, { clock, ...timeouts });
@@ -176,7 +176,7 @@ for (const wire of WIRES) {
 
 		it("tells the view model's id also where the hub knows no routes", async () => {
 			const relay = await scene.relay(1);
-			relay.refuses = true;
+			relay.off();
 			const proxy = await scene.proxy(relay.url, { maxQueuedPerClient: 1 }, { route: () => undefined });
 			const client = await scene.client(proxy.url);
 			for (const at of [1, 2]) void update(client, "V", at);
@@ -186,7 +186,7 @@ for (const wire of WIRES) {
 
 		it("goes on where a listener of undeliverable throws", async () => {
 			const relay = await scene.relay(1);
-			relay.refuses = true;
+			relay.off();
 			const proxy = await scene.proxy(relay.url, { maxQueuedPerClient: 1 });
 			proxy.hub.on("undeliverable", () => {
 				throw new Error("a listener's own");
@@ -200,13 +200,13 @@ for (const wire of WIRES) {
 		it("delivers a backlog of several MiB over the first link that comes, and keeps that link", async () => {
 			const app = await scene.app();
 			const relay = await scene.relay(app.port);
-			relay.refuses = true;
+			relay.off();
 			const proxy = await scene.proxy(relay.url, { connectionPoolSize: 1 });
 			const clients = await Promise.all(range(4).map(() => scene.client(proxy.url)));
 			for (const client of clients)
 				for (const at of range(40)) void update(client, "V", { at, x: "x".repeat(25_000) });
 			await taken(proxy, 160);
-			relay.refuses = false;
+			relay.on();
 			await scene.until(() => app.calls.length === 160);
 			for (const { id } of clients) {
 				const mine = app.calls.filter(({ client }) => client === id).map(toldOf) as { at: number }[];
@@ -221,12 +221,11 @@ for (const wire of WIRES) {
 		it("connects again where an address takes the connection and says nothing", async () => {
 			const app = await scene.app();
 			const relay = await scene.relay(app.port);
-			relay.stalls = true;
+			relay.hold();
 			const proxy = await scene.proxy(relay.url, { connectionPoolSize: 1 });
 			const client = await scene.client(proxy.url);
 			const answer = client.invoke("echo", 1);
-			relay.stalls = false;
-			relay.cut();
+			relay.on();
 			assert.equal(await answer, 1);
 		});
 

@@ -15,8 +15,8 @@ import {
 	type HubOptions,
 	type UndeliverableEvent,
 } from "../../../lib/index.js";
+import { Relay } from "../../chaos/relay.js";
 import { FakeApp } from "./fake-app.js";
-import { Relay } from "./relay.js";
 import { Watch } from "./watch.js";
 
 export const SECRET = "a secret of the tests, 32 letters";

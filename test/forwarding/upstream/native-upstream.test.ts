@@ -36,14 +36,14 @@ describe("forwarding/upstream/native-upstream", () => {
 		return {
 			...{ first, proxy },
 			async away() {
-				relay.refuses = true;
+				relay.off();
 				relay.cut();
 				await scene.until(() => lost(proxy) === 2);
 			},
 			async restart() {
 				const second = await scene.app(options);
-				relay.target = second.port;
-				relay.refuses = false;
+				relay.targets = [second.port];
+				relay.on();
 				relay.cut();
 				return second;
 			},
@@ -64,13 +64,13 @@ describe("forwarding/upstream/native-upstream", () => {
 	it("says nothing of a client that came and went while there was no app server", async () => {
 		const app = await scene.app();
 		const relay = await scene.relay(app.port);
-		relay.refuses = true;
+		relay.off();
 		const proxy = await scene.proxy(relay.url);
 		const gone = await scene.client(proxy.url);
 		await gone.stop();
 		await scene.until(() => proxy.disconnected.length === 1);
 		const client = await scene.client(proxy.url);
-		relay.refuses = false;
+		relay.on();
 		assert.equal(await client.invoke("echo", 1), 1);
 		assert.deepEqual(app.connected, [client.id]);
 	});
@@ -78,13 +78,13 @@ describe("forwarding/upstream/native-upstream", () => {
 	it("delivers what a client said that is gone by the time an app server comes, and then its end", async () => {
 		const app = await scene.app();
 		const relay = await scene.relay(app.port);
-		relay.refuses = true;
+		relay.off();
 		const proxy = await scene.proxy(relay.url);
 		const client = await scene.client(proxy.url);
 		await Promise.all(range(3).map((at) => client.connection.send("Update_VM", "V", at)));
 		await client.stop();
 		await scene.until(() => proxy.disconnected.length === 1);
-		relay.refuses = false;
+		relay.on();
 		await scene.until(() => app.disconnected.length === 1);
 		assert.deepEqual([dataOf(app), app.connected], [range(3), [client.id]]);
 		assert.deepEqual(proxy.undeliverable, []);
@@ -148,13 +148,13 @@ describe("forwarding/upstream/native-upstream", () => {
 		const proxy = await scene.proxy(relay.url, { connectionPoolSize: 1, sessionTimeoutMs: 30 });
 		const client = await scene.client(proxy.url);
 		await client.invoke("echo", 1);
-		relay.refuses = true;
+		relay.off();
 		relay.cut();
 		await scene.until(() =>
 			proxy.logs.some(({ message }) => message.startsWith("A session with an app server")),
 		);
 		const answer = client.invoke("echo", 2);
-		relay.refuses = false;
+		relay.on();
 		assert.equal(await answer, 2);
 		assert.deepEqual(app.connected, [client.id, client.id]);
 	});
@@ -162,11 +162,11 @@ describe("forwarding/upstream/native-upstream", () => {
 	it("opens 1,000 clients some in each turn, and keeps the order of each", async () => {
 		const app = await scene.app();
 		const relay = await scene.relay(app.port);
-		relay.refuses = true;
+		relay.off();
 		const proxy = await scene.proxy(relay.url);
 		const clients = range(1_000).map((at) => open(proxy.hub, `c${at}`));
 		for (const client of clients) for (const at of range(3)) client.update(at);
-		relay.refuses = false;
+		relay.on();
 		await scene.until(() => app.calls.length === 3_000);
 		assert.equal(app.connected.length, 1_000);
 		for (const { id } of clients.slice(0, 20))
@@ -234,7 +234,7 @@ describe("forwarding/upstream/native-upstream", () => {
 		const server = createServer().map("/dotnetify", hub);
 		const { port } = await server.listen(0, "127.0.0.1");
 		const relay = await scene.relay(port);
-		relay.refuses = true;
+		relay.off();
 		const proxy = await scene.proxy(relay.url, { maxQueuedPerClient: 4 });
 		const client = await scene.client(proxy.url);
 		const upload = new Subject<number>();
@@ -245,7 +245,7 @@ describe("forwarding/upstream/native-upstream", () => {
 		const other = await scene.client(proxy.url);
 		const last = other.invoke("sum", new Subject()).catch(() => {});
 		await taken(proxy, 2);
-		relay.refuses = false;
+		relay.on();
 		upload.complete();
 		assert.equal(await answer, 20);
 		assert.deepEqual([got, proxy.undeliverable], [range(20), []]);

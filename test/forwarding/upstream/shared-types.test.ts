@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { MulticastViewModel, ViewModel, type ViewModelSources } from "../../../lib/dotnetify/index.js";
 import { sharedFeatures } from "../../../lib/forwarding/link/link-terms.js";
-import { Relay } from "../support/relay.js";
+import { Relay } from "../../chaos/relay.js";
 import { Farm, type Page, type Place } from "./farm.js";
 
 /** View models that say which app server they live in. */
