@@ -3,9 +3,9 @@ import { setTimeout as wait } from "node:timers/promises";
 import Koa from "koa";
 import { createViewModelHub } from "../lib/dotnetify/index.js";
 import { acceptLinks } from "../lib/forwarding/index.js";
-import { createServer, type Log, type Server, silentLog } from "../lib/index.js";
+import { createServer, type Log, type Server, type ServerOptions, silentLog } from "../lib/index.js";
 import { createProbes } from "./probes.js";
-import type { AppServerSettings } from "./settings.js";
+import type { AppServerSettings, AppServerTls } from "./settings.js";
 import { servePages } from "./static-pages.js";
 import { createViewModels } from "./view-models/index.js";
 
@@ -47,7 +47,7 @@ export async function startAppServer(options: AppServerOptions): Promise<AppServ
 	const app = new Koa().use(probes.middleware);
 	if (directory !== null) app.use(await servePages({ directory, hubPath }));
 	logErrors(app, log);
-	const server = createServer({ app }).map(hubPath, hub);
+	const server = createServer({ app, tls: tlsOf(options.tls) }).map(hubPath, hub);
 	const listening = await server.listen(port, host).catch(async (error: unknown) => {
 		await server.close();
 		throw error;
@@ -70,7 +70,7 @@ async function closeServer(server: Server): Promise<void> {
 }
 
 function createHub(options: AppServerOptions, log: Log): ReturnType<typeof createViewModelHub> {
-	const { linkSecrets, linkTrusted, trustProxy, allowedOrigins, tokenSecrets } = options;
+	const { linkSecrets, linkNames, linkTrusted, trustProxy, allowedOrigins, tokenSecrets } = options;
 	const serverId = options.serverId ?? `app-${randomBytes(3).toString("hex")}`;
 	const hub = createViewModelHub({
 		viewModels: createViewModels({ serverId, maxChatUsers: options.maxChatUsers }),
@@ -80,10 +80,16 @@ function createHub(options: AppServerOptions, log: Log): ReturnType<typeof creat
 		serverId,
 		log,
 	});
-	if (linkSecrets.length > 0 || linkTrusted.length > 0) {
-		hub.use(acceptLinks({ secrets: linkSecrets, trusted: linkTrusted }));
+	if (linkSecrets.length > 0 || linkNames !== undefined || linkTrusted.length > 0) {
+		hub.use(acceptLinks({ secrets: linkSecrets, certificates: linkNames, trusted: linkTrusted }));
 	}
 	return hub;
+}
+
+/** Browsers have no certificate: who shows none, or one that is not verified, is a client like any other. */
+function tlsOf(tls: AppServerTls | undefined): ServerOptions["tls"] {
+	if (tls?.ca === undefined) return tls && { cert: tls.cert, key: tls.key };
+	return { ...tls, requestCert: true, rejectUnauthorized: false };
 }
 
 /** Koa would write stack traces to stderr. */

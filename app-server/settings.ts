@@ -1,6 +1,8 @@
 import { createHmac } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
 import * as z from "zod";
+import type { CertificateNames } from "../lib/forwarding/index.js";
 import { TrunklineError, type TrustProxy } from "../lib/index.js";
 
 /** The levels of `LOG_LEVEL`, most talkative first. */
@@ -12,6 +14,14 @@ export type LogLevel = (typeof LOG_LEVELS)[number];
 /** Longest `DRAIN_MS`. */
 export const MAX_DRAIN_MS = 600_000;
 
+/** What TLS is served with. */
+export interface AppServerTls {
+	readonly cert: string;
+	readonly key: string;
+	/** Who signs the certificates of proxies. @defaultValue nobody is asked for a certificate */
+	readonly ca?: string | undefined;
+}
+
 /** What the app server reads from its environment; README has the same table. */
 export interface AppServerSettings {
 	/** `PORT`: the port to listen on; 0 takes any free one. @defaultValue 5001 */
@@ -22,6 +32,10 @@ export interface AppServerSettings {
 	readonly hubPath: string;
 	/** `LINK_SECRET`: what proxies must prove to know; two, separated by a comma, while it is being changed. @defaultValue none */
 	readonly linkSecrets: readonly string[];
+	/** `TLS_CERT`, `TLS_KEY`, `LINK_CA`: what TLS is served with, in PEM. @defaultValue none: plain HTTP */
+	readonly tls?: AppServerTls | undefined;
+	/** `LINK_NAMES`: names of proxies' certificates, or `any` of the CA in `LINK_CA`. @defaultValue none */
+	readonly linkNames?: CertificateNames | undefined;
 	/** `LINK_TRUSTED`: networks whose proxies need no secret; never one with a load balancer in it. @defaultValue none */
 	readonly linkTrusted: readonly string[];
 	/**
@@ -126,11 +140,35 @@ const secrets: Rule<string[]> = {
 
 const trusted = listOf("", isNetworkOrName);
 
-const environment = z.object({
+const pemFile: Rule<string> = {
+	expected: "the path of a file in PEM",
+	parse(path) {
+		try {
+			const text = readFileSync(path, "utf8");
+			return text.includes("-----BEGIN ") ? text : undefined;
+		} catch {
+			return undefined;
+		}
+	},
+};
+
+const certificateNames: Rule<CertificateNames> = {
+	expected: "names of certificates such as proxy1.internal, spiffe://acme/proxy, or any",
+	parse(text) {
+		if (text === "any") return "any";
+		return listOf("", (entry) => entry !== "" && !entry.includes('"')).parse(text);
+	},
+};
+
+const shape = z.object({
 	PORT: variable(wholeNumber(65_535)),
 	HOST: variable(matching("a host name or an address", /^[\w.:%-]+$/)),
 	HUB_PATH: variable(matching("a path such as /dotnetify, without a / at its end", /^(?:\/[\w.~-]+)+$/)),
 	LINK_SECRET: variable(secrets),
+	TLS_CERT: variable(pemFile),
+	TLS_KEY: variable(pemFile),
+	LINK_CA: variable(pemFile),
+	LINK_NAMES: variable(certificateNames),
 	LINK_TRUSTED: variable(listOf("addresses or networks such as 10.0.3.0/24, 192.0.2.7", isNetwork)),
 	TRUST_PROXY: variable<number | string[]>({
 		expected: "the number of proxies in front, or their networks such as 10.0.0.0/8, 127.0.0.1",
@@ -143,6 +181,24 @@ const environment = z.object({
 	SERVER_ID: variable(matching("1 to 32 letters, digits, - or _", /^[\w-]{1,32}$/)),
 	TOKEN_SECRET: variable(secrets),
 	DRAIN_MS: variable(wholeNumber(MAX_DRAIN_MS)),
+});
+
+/** Each needs the others: TLS has a certificate and its key, and proxies' certificates a CA and names. */
+const TOGETHER = [
+	["TLS_CERT", "TLS_KEY"],
+	["TLS_KEY", "TLS_CERT"],
+	["LINK_NAMES", "LINK_CA"],
+	["LINK_CA", "LINK_NAMES"],
+	["LINK_CA", "TLS_CERT"],
+] as const;
+
+const environment = shape.superRefine((read, context) => {
+	for (const [given, missing] of TOGETHER) {
+		if (read[given] === undefined || read[missing] !== undefined) continue;
+		const { expected } = missing === "LINK_NAMES" ? certificateNames : pemFile;
+		const message = `found nothing beside ${given}, expected ${expected}`;
+		context.addIssue({ code: "custom", path: [missing], message });
+	}
 });
 
 /**
@@ -160,6 +216,8 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
 		host: read.HOST ?? "127.0.0.1",
 		hubPath: read.HUB_PATH ?? "/dotnetify",
 		linkSecrets: read.LINK_SECRET ?? [],
+		tls: tlsOf(read),
+		linkNames: read.LINK_NAMES,
 		linkTrusted: read.LINK_TRUSTED ?? [],
 		trustProxy: read.TRUST_PROXY ?? false,
 		allowedOrigins: read.ALLOWED_ORIGINS ?? [],
@@ -168,6 +226,14 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
 		tokenSecrets: read.TOKEN_SECRET ?? read.LINK_SECRET?.map(tokenSecretOf),
 		drainMs: read.DRAIN_MS ?? 0,
 	};
+}
+
+function tlsOf({
+	TLS_CERT: cert,
+	TLS_KEY: key,
+	LINK_CA: ca,
+}: z.output<typeof shape>): AppServerTls | undefined {
+	return cert === undefined || key === undefined ? undefined : { cert, key, ca };
 }
 
 /** The same as in the proxies, so that all that share `LINK_SECRET` take each other's tokens. */

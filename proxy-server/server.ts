@@ -15,6 +15,7 @@ import {
 	type Server,
 } from "../lib/index.js";
 import { type ChainEntry, type ChainFilter, matchesPattern } from "./chain.js";
+import { isTlsUrl, readLinkFiles } from "./link-files.js";
 import type { ProxySettings } from "./settings.js";
 
 /** A proxy that runs. */
@@ -43,11 +44,14 @@ function forwardingOf(entry: ChainEntry, settings: ProxySettings): ReturnType<ty
 	const { urls, filter, isShared, ...options } = entry;
 	// The app server takes both of two secrets; one is enough to prove a link.
 	const [secret] = settings.linkSecrets;
+	const { linkFiles } = settings;
+	const tls = linkFiles && urls.some(isTlsUrl) ? () => readLinkFiles(linkFiles) : undefined;
 	const target = isShared ? replicas(urls) : urls.length === 1 ? (urls[0] as string) : urls;
 	return useForwarding(target, {
 		...options,
 		filter: filter && filterOf(filter),
 		secret,
+		tls,
 	});
 }
 

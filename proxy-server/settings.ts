@@ -5,6 +5,7 @@ import { z } from "zod";
 import type { TrunklineError } from "../lib/index.js";
 import { type ChainEntry, chainSchema, isAppServerUrl, MAX_POOL_SIZE } from "./chain.js";
 import { complaint, configurationError, type Issue } from "./complaints.js";
+import { isPemFile, isTlsUrl, type LinkFiles } from "./link-files.js";
 
 /** Port of the proxy where `PORT` is not set. */
 export const DEFAULT_PORT = 5_000;
@@ -40,6 +41,8 @@ export interface ProxySettings {
 	readonly chain: readonly ChainEntry[];
 	/** What proves the links, newest first; empty for app servers that ask for none. */
 	readonly linkSecrets: readonly string[];
+	/** What links over TLS are made with, where that is not Node's default. */
+	readonly linkFiles?: LinkFiles;
 	/** What signs connection tokens; empty for a random one per process. */
 	readonly tokenSecrets: readonly string[];
 	readonly trustProxy?: TrustProxy;
@@ -114,6 +117,9 @@ const LEVELS_EXPECTED = `one of ${LOG_LEVELS.join(", ")}`;
 const SERVER_ID_EXPECTED = "1 to 32 letters, digits, - or _";
 const PATH_EXPECTED = "a path such as /dotnetify, without a / at its end";
 
+const PEM_EXPECTED = "the path of a file in PEM";
+const pemFile = z.string().refine(isPemFile, PEM_EXPECTED);
+
 const environmentShape = z.object({
 	PORT: whole(0, 65_535).optional(),
 	HOST: z
@@ -129,6 +135,9 @@ const environmentShape = z.object({
 		.transform((text) => text === "true" || text === "1")
 		.optional(),
 	LINK_SECRET: secrets.optional(),
+	LINK_CERT: pemFile.optional(),
+	LINK_KEY: pemFile.optional(),
+	LINK_CA: pemFile.optional(),
 	TOKEN_SECRET: secrets.optional(),
 	HUB_PATH: z
 		.string()
@@ -221,6 +230,23 @@ function chainOf(checked: CheckedEnvironment): readonly ChainEntry[] {
 	return entries.map((entry) => ({ ...defaults, ...entry }));
 }
 
+/** The files that links over TLS are made with; refused where no link is TLS. */
+function linkFilesOf(checked: CheckedEnvironment, chain: readonly ChainEntry[]): LinkFiles | undefined {
+	const { LINK_CERT: cert, LINK_KEY: key, LINK_CA: ca } = checked;
+	const [given] = (["LINK_CERT", "LINK_KEY", "LINK_CA"] as const).filter(
+		(name) => checked[name] !== undefined,
+	);
+	if (given === undefined) return undefined;
+	if ((cert === undefined) !== (key === undefined)) {
+		const [found, missing] = cert === undefined ? ["LINK_KEY", "LINK_CERT"] : ["LINK_CERT", "LINK_KEY"];
+		throw configurationError([`${missing}: found nothing beside ${found}, expected ${PEM_EXPECTED}`]);
+	}
+	if (!chain.some(({ urls }) => urls.some(isTlsUrl))) {
+		throw configurationError([`${given}: found a path, expected nothing: no app server's url has https`]);
+	}
+	return { cert, key, ca };
+}
+
 /** Tokens signed alike in every process that shares LINK_SECRET, where TOKEN_SECRET is not set. */
 function derivedSecrets(linkSecrets: readonly string[]): string[] {
 	return linkSecrets.map((secret) =>
@@ -238,13 +264,16 @@ export function readSettings(environment: Environment): ProxySettings {
 	if (!result.success) throw refusal(data, result.error);
 	const checked = result.data;
 	const linkSecrets = checked.LINK_SECRET ?? [];
+	const chain = chainOf(checked);
+	const linkFiles = linkFilesOf(checked, chain);
 	return {
 		port: checked.PORT ?? DEFAULT_PORT,
 		host: checked.HOST ?? DEFAULT_HOST,
 		hubPath: checked.HUB_PATH ?? DEFAULT_HUB_PATH,
-		chain: chainOf(checked),
+		chain,
 		linkSecrets,
 		tokenSecrets: checked.TOKEN_SECRET ?? derivedSecrets(linkSecrets),
+		...(linkFiles === undefined ? {} : { linkFiles }),
 		...(checked.TRUST_PROXY === undefined ? {} : { trustProxy: checked.TRUST_PROXY }),
 		...(checked.ALLOWED_ORIGINS === undefined ? {} : { allowedOrigins: checked.ALLOWED_ORIGINS }),
 		...(checked.SERVER_ID === undefined ? {} : { serverId: checked.SERVER_ID }),

@@ -13,7 +13,7 @@ const HUB_PATH = "/dotnetify";
 
 /** Variables that the children get from us only: what a developer has set for one proxy must not reach two. */
 const OURS =
-	/^(?:PORT|HOST|APPSERVER_URLS?|PROXY_CONFIG|CONNECTION_POOL_SIZE|HUB_PATH|TRUST_PROXY|ALLOWED_ORIGINS|SERVER_ID|LINK_.+|TOKEN_SECRET|DRAIN_MS|CLOSE_SPREAD_MS|NODE_CHANNEL_.+)$/;
+	/^(?:PORT|HOST|APPSERVER_URLS?|PROXY_CONFIG|CONNECTION_POOL_SIZE|HUB_PATH|TRUST_PROXY|ALLOWED_ORIGINS|SERVER_ID|LINK_.+|TLS_.+|TOKEN_SECRET|DRAIN_MS|CLOSE_SPREAD_MS|NODE_CHANNEL_.+)$/;
 
 /** A start that cannot go on; its message is one line for people. */
 class StartError extends Error {}

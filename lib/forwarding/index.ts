@@ -11,6 +11,8 @@ export {
 	DEFAULT_MAX_WAITING_PER_CLIENT,
 	DEFAULT_PROXY_GRACE_MS,
 } from "./app-end/accept-options.js";
+export type { CertificateNames } from "./app-end/proxy-certificates.js";
+export type { LinkTls } from "./dialing/link-tls.js";
 export { type ForwardingFilter, forViewModels, forVmIds } from "./filters.js";
 export { LINK_HEADER } from "./link-proof.js";
 export { DEFAULT_MAX_LINK_MESSAGE_BYTES } from "./link-terms.js";

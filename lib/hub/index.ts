@@ -1,4 +1,5 @@
 export type {
+	ClientCertificate,
 	Connection,
 	ConnectionListener,
 	ConnectionRequest,

@@ -3,12 +3,14 @@ import {
 	createServer as createHttpServer,
 	type Server as HttpServer,
 	type IncomingMessage,
+	type RequestListener,
 	type ServerResponse,
 } from "node:http";
+import { createServer as createHttpsServer, type ServerOptions as TlsOptions } from "node:https";
 import type { AddressInfo } from "node:net";
 import Koa from "koa";
 import { durationOption, settledWithin, systemClock, type Timer } from "../base/index.js";
-import { TrunklineError } from "../errors/index.js";
+import { messageOf, TrunklineError } from "../errors/index.js";
 import type { Endpoint } from "../transports/index.js";
 import type { Hub } from "./hub.js";
 import { attachUpgrades } from "./mount.js";
@@ -27,12 +29,17 @@ export interface ServerOptions {
 	readonly app?: Koa | undefined;
 	/** What `close` takes as `timeoutMs` where it is given none. @defaultValue 5_000 ms */
 	readonly closeTimeoutMs?: number | undefined;
+	/**
+	 * Serves TLS: what Node's `https.createServer` takes, such as `cert` and `key` in PEM. With `requestCert` and `ca` it
+	 * asks clients for certificates: `request.certificate`. @defaultValue none: plain HTTP
+	 */
+	readonly tls?: TlsOptions | undefined;
 }
 
 /** Where a server listens. */
 export interface Listening {
 	readonly port: number;
-	/** `http://host:port` of this machine. */
+	/** `http://host:port` of this machine, `https` with TLS. */
 	readonly url: string;
 }
 
@@ -49,6 +56,7 @@ export class Server {
 	readonly #closeTimeoutMs: number;
 	readonly #mapped: Mapped[] = [];
 	readonly #silent: SilentSockets;
+	readonly #protocol: "http" | "https";
 	#timer: Timer | undefined;
 	#deadline: Deadline | undefined;
 	#closed: Promise<void> | undefined;
@@ -62,7 +70,8 @@ export class Server {
 			DEFAULT_SERVER_CLOSE_TIMEOUT_MS,
 		);
 		this.app = options.app ?? new Koa();
-		this.http = createHttpServer((request, response) => {
+		this.#protocol = options.tls ? "https" : "http";
+		this.http = httpServer(options.tls, (request, response) => {
 			this.#silent.heard(request.socket);
 			// A connection that is kept alive would hold the end of the server back until it times out.
 			response.once(
@@ -102,7 +111,7 @@ export class Server {
 		}
 		const { port: bound } = this.http.address() as AddressInfo;
 		const shown = host === undefined || host === "0.0.0.0" || host === "::" ? "localhost" : host;
-		return { port: bound, url: `http://${shown.includes(":") ? `[${shown}]` : shown}:${bound}` };
+		return { port: bound, url: `${this.#protocol}://${shown.includes(":") ? `[${shown}]` : shown}:${bound}` };
 	}
 
 	/**
@@ -168,6 +177,16 @@ export class Server {
 /** Makes a server to put hubs on. */
 export function createServer(options: ServerOptions = {}): Server {
 	return new Server(options);
+}
+
+/** @throws TrunklineError ERR_OPTION */
+function httpServer(tls: TlsOptions | undefined, listener: RequestListener): HttpServer {
+	if (!tls) return createHttpServer(listener);
+	try {
+		return createHttpsServer(tls, listener);
+	} catch (cause) {
+		throw new TrunklineError("ERR_OPTION", `Option "tls" cannot be used: ${messageOf(cause)}.`, { cause });
+	}
 }
 
 function listenError(cause: NodeJS.ErrnoException, port: number, host: string | undefined): TrunklineError {

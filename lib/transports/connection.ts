@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from "node:http";
+import type { ClientCertificate } from "./request/client-certificate.js";
 
 /** Names of the transports as negotiate spells them. */
 export type TransportName = "WebSockets" | "ServerSentEvents" | "LongPolling";
@@ -38,6 +39,11 @@ export interface ConnectionRequest {
 	readonly secure: boolean;
 	/** Host and port as the client asked for them. */
 	readonly host: string;
+	/**
+	 * The certificate of the socket's other end, where it is TLS and the server asks for one: the client's, or the
+	 * nearest proxy's. Never from a header, and never a forwarded client's.
+	 */
+	readonly certificate?: ClientCertificate | undefined;
 }
 
 /** What the owner of a {@link Connection} hears. Calls never overlap and never come after `closed`. */

@@ -10,6 +10,8 @@ describe("app-server/settings", () => {
 			host: "127.0.0.1",
 			hubPath: "/dotnetify",
 			linkSecrets: [],
+			linkNames: undefined,
+			tls: undefined,
 			linkTrusted: [],
 			trustProxy: false,
 			allowedOrigins: [],

@@ -39,6 +39,7 @@ describe("forwarding/options", () => {
 				useMessagePack: false,
 				haltPipeline: true,
 				secret: undefined,
+				tls: undefined,
 				ordered: true,
 			},
 			...{ maxQueuedPerClient: 1_000, maxQueued: 10_000, maxQueuedBytes: 67_108_864, maxWaitMs: 30_000 },
@@ -50,7 +51,8 @@ describe("forwarding/options", () => {
 	});
 
 	it("has the documented defaults of acceptLinks", () => {
-		const { trusts, ...rest } = resolveAcceptLinksOptions({});
+		const { trusts, certificates, ...rest } = resolveAcceptLinksOptions({});
+		assert.equal(certificates.isUsed, false);
 		assert.equal(trusts("127.0.0.1"), false);
 		assert.deepEqual(rest, {
 			...{

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer as createTcpServer } from "node:net";
+import { connect as connectTls } from "node:tls";
 import { HttpTransportType, HubConnectionBuilder, LogLevel } from "@microsoft/signalr";
 import { deferred } from "../../lib/base/index.js";
 import { createHub, createServer, type Server } from "../../lib/index.js";
+import { CertificateAuthority } from "../forwarding/support/certificates.js";
 import { RawClient } from "./live.js";
 
 const HOST = "127.0.0.1";
@@ -15,6 +17,25 @@ describe("hub/server", () => {
 		assert.equal(url, `http://127.0.0.1:${port}`);
 		assert.equal((await fetch(`${url}/nothing`)).status, 404);
 		await server.close();
+	});
+
+	it("serves TLS, and does not wait at its end for sockets over which nothing has come", async () => {
+		const authority = new CertificateAuthority("CA of the tests");
+		const tls = authority.issue({ names: [HOST] });
+		const server = createServer({ tls, closeTimeoutMs: 60_000 }).map("/chat", createHub()());
+		const { port, url } = await server.listen(0, HOST);
+		assert.equal(url, `https://${HOST}:${port}`);
+		const accepted = once(server.http, "secureConnection");
+		const silent = connectTls({ port, host: HOST, ca: authority.cert });
+		await Promise.all([accepted, once(silent, "secureConnect")]);
+		const gone = once(silent, "close");
+		silent.resume();
+		await server.close();
+		await gone;
+		assert.throws(() => createServer({ tls: { cert: "none", key: "none" } }), {
+			code: "ERR_OPTION",
+			message: /^Option "tls" cannot be used: /,
+		});
 	});
 
 	it("refuses a port in use with a message that names it", async () => {

@@ -11,7 +11,7 @@ import type {
 } from "../../hub/index.js";
 import { type HubProtocol, HubTarget } from "../../protocols/index.js";
 import { LINK_PROTOCOL } from "../link/link-terms.js";
-import { LINK_HEADER, ProofChecker } from "../link-proof.js";
+import { CERTIFICATE_PROOF, LINK_HEADER, ProofChecker } from "../link-proof.js";
 import { PROOF_REFUSED } from "../link-terms.js";
 import { LinkDesk, linkProtocol } from "../peer/link-desk.js";
 import {
@@ -24,16 +24,17 @@ import { Proxies } from "./proxies.js";
 
 /**
  * Takes links of proxies: `hub.use(acceptLinks({ secrets: [process.env.LINK_SECRET] }))`. Their clients are clients of
- * this hub like any other. A peer that proves no secret and stands in no trusted range is a client, for which `Invoke`
- * is an unknown method.
- * @throws TrunklineError ERR_OPTION for a bad option, or where neither a secret nor a trusted range is given.
+ * this hub like any other. A peer that proves no secret, shows no certificate that counts, and stands in no trusted range
+ * is a client, for which `Invoke` is an unknown method.
+ * @throws TrunklineError ERR_OPTION for a bad option, or where no secret, certificate or trusted range is given.
  */
 export function acceptLinks(options: AcceptLinksOptions): HubExtension {
 	const resolved = resolveAcceptLinksOptions(options);
-	if (resolved.secrets.length === 0 && (options.trusted ?? []).length === 0) {
+	const { secrets, certificates } = resolved;
+	if (secrets.length === 0 && !certificates.isUsed && (options.trusted ?? []).length === 0) {
 		throw new TrunklineError(
 			"ERR_OPTION",
-			"acceptLinks needs secrets, or trusted address ranges: without one of them no link can ever be taken.",
+			"acceptLinks needs secrets, names of certificates, or trusted address ranges: without one of them no link can ever be taken.",
 		);
 	}
 	return new LinkAcceptance(resolved);
@@ -97,7 +98,8 @@ class LinkAcceptor implements Acceptor {
 	readonly #proxies: Proxies;
 	readonly #desk: LinkDesk;
 	readonly #proofs: ProofChecker;
-	readonly #proven = new WeakSet<MessageChannel>();
+	/** With the proof of a secret; undefined where a certificate is the proof. */
+	readonly #proven = new WeakMap<MessageChannel, string | undefined>();
 	readonly #warned = new WeakSet<MessageChannel>();
 
 	constructor({ hub, options, proofs, proxies, desk }: LinkAcceptorParts) {
@@ -109,52 +111,65 @@ class LinkAcceptor implements Acceptor {
 	}
 
 	/** Links are no users. One with a proof of ours becomes a link, or is refused in its handshake. */
-	exempts({ headers }: ConnectionRequest): boolean {
-		const proof = headers[LINK_HEADER];
-		return proof !== undefined && this.#proofs.secretOf(String(proof)) !== undefined;
+	exempts(request: ConnectionRequest): boolean {
+		const proof = request.headers[LINK_HEADER];
+		if (proof === undefined) return false;
+		return this.#proofs.secretOf(String(proof)) !== undefined || this.#options.certificates.allows(request);
 	}
 
 	/** To anybody else the native link is a protocol that does not exist. */
 	protocol(name: string, channel: MessageChannel): HubProtocol | undefined {
 		if (name !== LINK_PROTOCOL || !this.#options.nativeLinks) return undefined;
-		const isAllowed = this.#proven.has(channel) || this.#options.trusts(channel.request.remoteAddress);
-		return isAllowed ? linkProtocol : undefined;
+		return this.#proven.has(channel) || this.#trusts(channel) ? linkProtocol : undefined;
 	}
 
 	/** A peer that offers a proof wants to be a link: with a wrong one it would be no use as a client either. */
 	refuse(channel: MessageChannel): string | undefined {
-		const proof = channel.request.headers[LINK_HEADER];
+		const { request } = channel;
+		const proof = request.headers[LINK_HEADER];
 		if (proof === undefined) return undefined;
-		const verdict = this.#proofs.check(String(proof));
+		const verdict = proof === CERTIFICATE_PROOF ? "malformed" : this.#proofs.check(String(proof));
 		if (verdict === "valid") {
-			this.#proven.add(channel);
+			this.#proven.set(channel, String(proof));
+			return undefined;
+		}
+		if (this.#options.certificates.allows(request)) {
+			this.#proven.set(channel, undefined);
 			return undefined;
 		}
 		const cure = "Set LINK_SECRET to the same value here and at the proxy, and keep both clocks right.";
-		this.#warn(channel, `A link was refused (${verdict}). ${cure}`);
+		const why =
+			proof === CERTIFICATE_PROOF
+				? `: ${this.#options.certificates.refusalOf(request)}.`
+				: ` (${verdict}). ${cure}`;
+		this.#warn(channel, `A link was refused${why}`);
 		return PROOF_REFUSED;
 	}
 
-	/** A peer that has proven a secret is a link from the start. */
+	/** It need not say that it is a link before it does what only links do. */
+	#trusts({ request }: MessageChannel): boolean {
+		return this.#options.trusts(request.remoteAddress) || this.#options.certificates.allows(request);
+	}
+
+	/** A peer that has proven what it is is a link from the start. */
 	handshake(channel: MessageChannel): ChannelHandler | undefined {
 		if (channel.protocol === linkProtocol) {
-			const proof = channel.request.headers[LINK_HEADER];
-			this.#desk.take(channel, this.#proven.has(channel) ? String(proof) : undefined);
+			this.#desk.take(channel, this.#proven.get(channel));
 			return NOBODY;
 		}
 		if (this.#proven.has(channel)) return this.#take(channel);
 		// Its first Invoke is held to the limit before it can show what it is.
-		const { remoteAddress } = channel.request;
-		if (this.#options.trusts(remoteAddress)) channel.maxMessageBytes = this.#options.maxLinkMessageBytes;
+		if (this.#trusts(channel)) channel.maxMessageBytes = this.#options.maxLinkMessageBytes;
 		return undefined;
 	}
 
-	/** A peer at a trusted address becomes a link by its first `Invoke`. */
+	/** A peer at a trusted address, or with a proxy's certificate, becomes a link by its first `Invoke`. */
 	claim(_client: ClientConnection, channel: MessageChannel): ChannelHandler | undefined {
-		if (this.#options.trusts(channel.request.remoteAddress)) return this.#take(channel);
+		if (this.#trusts(channel)) return this.#take(channel);
+		const why = this.#options.certificates.refusalOf(channel.request);
 		this.#warn(
 			channel,
-			`${HubTarget.Invoke} was refused: the peer proves no LINK_SECRET and is not in LINK_TRUSTED.`,
+			`${HubTarget.Invoke} was refused: the peer proves no LINK_SECRET and is not in LINK_TRUSTED; ${why}.`,
 		);
 		return undefined;
 	}

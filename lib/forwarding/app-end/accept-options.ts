@@ -2,6 +2,7 @@ import { BlockList, isIP } from "node:net";
 import { countOption, durationOption } from "../../base/index.js";
 import { TrunklineError } from "../../errors/index.js";
 import { DEFAULT_MAX_LINK_MESSAGE_BYTES, secretOption } from "../link-terms.js";
+import { type CertificateNames, ProxyCertificates } from "./proxy-certificates.js";
 
 /** How long the clients of a proxy without any link are kept, in milliseconds. */
 export const DEFAULT_PROXY_GRACE_MS = 15_000;
@@ -23,10 +24,16 @@ export const DEFAULT_MAX_CLIENTS_PER_PROXY = 200_000;
 /** How long closing waits for proxies to take what is on its way to them, in milliseconds. */
 export const DEFAULT_LINK_FLUSH_TIMEOUT_MS = 2_000;
 
-/** Settings of `acceptLinks`. Without a secret or a trusted range no link is ever taken. */
+/** Settings of `acceptLinks`. Without a secret, a name of a certificate or a trusted range no link is ever taken. */
 export interface AcceptLinksOptions {
 	/** Secrets that proxies prove; two while one replaces the other. @defaultValue none */
 	readonly secrets?: readonly (string | undefined)[] | undefined;
+	/**
+	 * Names of proxies' certificates, which the TLS server asks for (`requestCert`) and verifies (`ca`): their alternative
+	 * names (DNS or URI), or the common name of one that has none of any kind; no wildcards. `"any"`: whatever the server
+	 * verifies, for a CA that signs nothing but proxies. @defaultValue none
+	 */
+	readonly certificates?: CertificateNames | undefined;
 	/**
 	 * Address ranges of proxies that cannot prove a secret (ASP.NET Core's), as CIDRs of the socket's own address. Never
 	 * a range that holds a load balancer, or loopback behind a local reverse proxy: every browser comes from there.
@@ -63,6 +70,7 @@ export interface AcceptLinksOptions {
 /** {@link AcceptLinksOptions} with every default applied. */
 export interface ResolvedAcceptLinksOptions {
 	readonly secrets: readonly string[];
+	readonly certificates: ProxyCertificates;
 	readonly trusts: (address: string) => boolean;
 	readonly maxLinkMessageBytes: number;
 	readonly maxLinkBufferedBytes: number;
@@ -81,6 +89,7 @@ export interface ResolvedAcceptLinksOptions {
 export function resolveAcceptLinksOptions(options: AcceptLinksOptions): ResolvedAcceptLinksOptions {
 	return Object.freeze({
 		secrets: (options.secrets ?? []).map(checkSecret),
+		certificates: new ProxyCertificates(options.certificates),
 		trusts: compileRanges(options.trusted ?? []),
 		maxLinkMessageBytes: countOption(
 			"maxLinkMessageBytes",

@@ -37,13 +37,6 @@ export class Addresses {
 		this.#listener = listener;
 	}
 
-	/** Links that have joined a session. */
-	get joined(): number {
-		let joined = 0;
-		for (const links of this.#links.values()) joined += links.joined;
-		return joined;
-	}
-
 	open(): void {
 		this.#isOpen = true;
 		for (const links of this.#links.values()) links.open();

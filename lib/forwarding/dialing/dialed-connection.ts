@@ -7,27 +7,24 @@ import {
 	LogLevel,
 } from "@microsoft/signalr";
 import type { WebSocket } from "ws";
-import type { BackoffOptions, Clock, Log } from "../../base/index.js";
+import type { BackoffOptions, Log } from "../../base/index.js";
 import { messageOf } from "../../errors/index.js";
 import { LINK_HEADER } from "../link-proof.js";
 import { PROOF_REFUSED } from "../link-terms.js";
+import { type LinkCredentials, refusalText } from "./link-tls.js";
 
 const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
 /** Attempts between two warnings: an app server that stays away must not fill the disk. */
 const ATTEMPTS_PER_WARNING = 12;
 const UNREACHABLE = "An app server cannot be reached; trying again.";
-const REFUSED =
-	"An app server refuses this proxy's links: set LINK_SECRET to the same value on both, and keep both clocks right.";
 const LOST = "A link to an app server was lost; connecting again.";
 
 /** How an app server is connected to, whichever wire is spoken. */
-export interface DialSettings {
+export interface DialSettings extends LinkCredentials {
 	readonly url: string;
-	readonly secret: string | undefined;
 	readonly reconnect: BackoffOptions;
 	/** How long an address may take to answer the upgrade before another attempt. @defaultValue 10_000 ms */
 	readonly connectTimeoutMs?: number | undefined;
-	readonly clock: Clock;
 	readonly log: Log;
 }
 
@@ -37,7 +34,7 @@ export type SocketClass = new (address: string, protocols: undefined, options: o
 /** What differs from one wire to the other. */
 export interface DialedConnection {
 	readonly protocol: IHubProtocol;
-	/** What this end proves itself with; empty without a secret. */
+	/** What this end proves itself with; empty where that is nothing. */
 	readonly proof: string;
 	readonly socketClass: SocketClass;
 	/** How often the connection shows that it is alive, in milliseconds. */
@@ -87,7 +84,7 @@ export function tellFailed(settings: DialSettings, failed: FailedAttempt): void 
 	const { attempt, cause, socketError } = failed;
 	const isTold = failed.isTold && (attempt === 1 || attempt % ATTEMPTS_PER_WARNING === 0);
 	const reason = socketError?.message ?? messageOf(cause);
-	const text = messageOf(cause).includes(PROOF_REFUSED) ? REFUSED : UNREACHABLE;
+	const text = messageOf(cause).includes(PROOF_REFUSED) ? refusalText(settings) : UNREACHABLE;
 	log[isTold ? "warn" : "debug"]({ url, attempt, reason }, text);
 }
 

@@ -3,7 +3,6 @@ import { WebSocket } from "ws";
 import { Backoff, type Timer } from "../../base/index.js";
 import { messageOf } from "../../errors/index.js";
 import { LINK_PING_MS, LINK_PROTOCOL, LINK_SILENCE_MS } from "../link/link-terms.js";
-import { writeProof } from "../link-proof.js";
 import {
 	connectTimeoutOf,
 	type DialSettings,
@@ -13,6 +12,7 @@ import {
 	tellLost,
 } from "./dialed-connection.js";
 import { LinkProtocol } from "./link-protocol.js";
+import { proofOf } from "./link-tls.js";
 
 const UNKNOWN_PROTOCOL = `The protocol '${LINK_PROTOCOL}' is not supported.`;
 
@@ -151,8 +151,8 @@ export class SegmentLink {
 	}
 
 	#build(): HubConnection {
-		const { url, secret, clock } = this.#settings;
-		this.proof = secret === undefined ? "" : writeProof(secret, clock.now());
+		const { url } = this.#settings;
+		this.proof = proofOf(this.#settings);
 		const connection = dialedConnection(url, {
 			protocol: new LinkProtocol((bytes) => this.#received(connection, bytes)),
 			...{ proof: this.proof, socketClass: this.#socketClass() },
@@ -186,9 +186,15 @@ export class SegmentLink {
 			if (this.#state === "closed") setImmediate(() => socket.terminate());
 		};
 		const handshakeTimeout = connectTimeoutOf(this.#settings);
+		const { tls } = this.#settings;
 		return class extends WebSocket {
 			constructor(address: string, _protocols: undefined, options: object) {
-				super(address, undefined, { ...options, perMessageDeflate: false, handshakeTimeout });
+				super(address, undefined, {
+					...options,
+					...tls?.options(),
+					perMessageDeflate: false,
+					handshakeTimeout,
+				});
 				opened(this);
 			}
 		};

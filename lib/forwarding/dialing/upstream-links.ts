@@ -7,6 +7,7 @@ import { LinkLife } from "../observing/link-life.js";
 import type { LinkPort } from "../session/index.js";
 import type { AppSession } from "../upstream/app-session.js";
 import { ByeCode, type Hello, LINK_VERSIONS } from "../wire/index.js";
+import type { ResolvedLinkTls } from "./link-tls.js";
 import { SegmentLink } from "./segment-link.js";
 
 /** What {@link UpstreamLinks} are made of. */
@@ -20,6 +21,7 @@ export interface UpstreamLinksSettings {
 	readonly firstPlace: number;
 	readonly poolSize: number;
 	readonly secret: string | undefined;
+	readonly tls: ResolvedLinkTls | undefined;
 	readonly reconnect: BackoffOptions;
 	readonly hub: Hub;
 }
@@ -98,11 +100,6 @@ export class UpstreamLinks {
 	/** Whether every link has joined a session. */
 	get isWhole(): boolean {
 		return this.#joined.size === this.#links.length;
-	}
-
-	/** Links that have joined a session. */
-	get joined(): number {
-		return this.#joined.size;
 	}
 
 	/** Links of one session. */

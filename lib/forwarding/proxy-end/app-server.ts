@@ -319,8 +319,8 @@ export class AppServer {
 
 	#poolMaker(): PoolMaker {
 		const { url, hub, options } = this.#settings;
-		const { connectionPoolSize, useMessagePack, secret, maxLinkMessageBytes, reconnect } = options;
-		const settings = { url, useMessagePack, secret, maxMessageBytes: maxLinkMessageBytes, reconnect };
+		const { connectionPoolSize, useMessagePack, secret, tls, maxLinkMessageBytes, reconnect } = options;
+		const settings = { url, useMessagePack, secret, tls, maxMessageBytes: maxLinkMessageBytes, reconnect };
 		const { clock, log } = hub;
 		return (listener) => {
 			const lives = new Map<MessageLink, LinkLife>();

@@ -19,7 +19,7 @@ import {
 	tellFailed,
 	tellLost,
 } from "../dialing/dialed-connection.js";
-import { writeProof } from "../link-proof.js";
+import { proofOf } from "../dialing/link-tls.js";
 import { LinkSocket, type LinkSocketOwner } from "./link-socket.js";
 
 /** How often a link shows that it is alive, in milliseconds. */
@@ -166,10 +166,10 @@ export class Link implements MessageLink {
 	}
 
 	#build(): HubConnection {
-		const { url, secret, clock } = this.#settings;
+		const { url } = this.#settings;
 		const connection = dialedConnection(url, {
 			protocol: this.#protocol,
-			proof: secret === undefined ? "" : writeProof(secret, clock.now()),
+			proof: proofOf(this.#settings),
 			socketClass: this.#socketClass(),
 			...{ keepAliveMs: KEEP_ALIVE_MS, silenceMs: SERVER_TIMEOUT_MS },
 		});
@@ -191,9 +191,10 @@ export class Link implements MessageLink {
 				this.#socketError = error;
 			},
 		};
+		const { tls } = this.#settings;
 		return class extends LinkSocket {
 			constructor(address: string, _protocols: undefined, options: object) {
-				super(address, options, owner);
+				super(address, { ...options, ...tls?.options() }, owner);
 			}
 		};
 	}

@@ -1,6 +1,7 @@
 import { type BackoffOptions, countOption, durationOption } from "../../base/index.js";
 import { TrunklineError } from "../../errors/index.js";
 import type { InvocationContext } from "../../hub/index.js";
+import { type LinkTls, type ResolvedLinkTls, tlsOption } from "../dialing/link-tls.js";
 import { DEFAULT_MAX_LINK_MESSAGE_BYTES, secretOption } from "../link-terms.js";
 import { DEFAULT_SESSION_TIMEOUT_MS } from "../session/index.js";
 
@@ -43,6 +44,11 @@ export interface ForwardingOptions {
 	readonly haltPipeline?: boolean | undefined;
 	/** Proves to the app server's `acceptLinks` that this is a link. @defaultValue none: the app server has to trust the address */
 	readonly secret?: string | undefined;
+	/**
+	 * How links are made to an app server with `https`: a certificate in place of `secret`, and who may have signed that
+	 * server's. A function is asked before each connection. @defaultValue no certificate, and the CAs that Node knows
+	 */
+	readonly tls?: LinkTls | (() => LinkTls) | undefined;
 	/**
 	 * Keeps one client's messages in order by staying on its link while one is unconfirmed; `false` takes the next link
 	 * for every message, as dotNetify does, and lets them overtake each other. @defaultValue true
@@ -93,6 +99,7 @@ export interface ResolvedForwardingOptions {
 	readonly useMessagePack: boolean;
 	readonly haltPipeline: boolean;
 	readonly secret: string | undefined;
+	readonly tls: ResolvedLinkTls | undefined;
 	readonly ordered: boolean;
 	readonly maxQueuedPerClient: number;
 	readonly maxQueued: number;
@@ -122,6 +129,7 @@ export function resolveForwardingOptions(options: ForwardingOptions): ResolvedFo
 		useMessagePack: options.useMessagePack ?? false,
 		haltPipeline: options.haltPipeline ?? true,
 		secret: options.secret === undefined ? undefined : secretOption("secret", options.secret),
+		tls: tlsOption(options.tls),
 		ordered: options.ordered ?? true,
 		maxWaitMs: durationOption("maxWaitMs", options.maxWaitMs, DEFAULT_MAX_WAIT_MS),
 		reconnect: options.reconnect ?? {},

@@ -55,20 +55,28 @@ export function useForwarding(
 	url: string | readonly string[] | Replicas,
 	options: ForwardingOptions = {},
 ): HubExtension {
-	if (url instanceof Replicas) return new Forwarding([url], resolveForwardingOptions(options));
+	const resolved = resolveForwardingOptions(options);
+	if (url instanceof Replicas) return new Forwarding([url], resolved);
 	const urls = typeof url === "string" ? [url] : [...url];
 	if (urls.length === 0)
 		throw new TrunklineError("ERR_OPTION", "useForwarding needs one url at least; found none.");
-	return new Forwarding(urls.map(checkUrl), resolveForwardingOptions(options));
+	const targets = urls.map((each) => checkUrl(each, resolved));
+	return new Forwarding(targets, resolved);
 }
 
-function checkUrl(url: string): URL {
+function checkUrl(url: string, { tls }: ResolvedForwardingOptions): URL {
 	const parsed = URL.canParse(url) ? new URL(url) : undefined;
-	if (parsed && /^(https?|wss?):$/.test(parsed.protocol)) return parsed;
 	const found = JSON.stringify(url);
+	if (!parsed || !/^(https?|wss?):$/.test(parsed.protocol)) {
+		throw new TrunklineError(
+			"ERR_OPTION",
+			`The url of useForwarding must be absolute, such as http://app:5001; found ${found}.`,
+		);
+	}
+	if (tls === undefined || /^(https|wss):$/.test(parsed.protocol)) return parsed;
 	throw new TrunklineError(
 		"ERR_OPTION",
-		`The url of useForwarding must be absolute, such as http://app:5001; found ${found}.`,
+		`Option "tls" needs a url with https, such as https://app:5001; found ${found}.`,
 	);
 }
 
@@ -137,7 +145,8 @@ class Forwarding implements HubExtension {
 	}
 
 	#connect(hub: Hub, target: URL | Replicas, path: string): AppServer {
-		const place = target instanceof URL ? { url: withPath(target, path) } : placesOf(target, path);
+		const place =
+			target instanceof URL ? { url: withPath(target, path) } : placesOf(target, path, this.#options);
 		return new AppServer(
 			{ ...place, hub, hubId: hubIdOf(hub), options: this.#options },
 			{
@@ -220,10 +229,14 @@ function withPath(url: URL, path: string): string {
 	return whole.href;
 }
 
-function placesOf(replicas: Replicas, path: string): Pick<AppServerSettings, "url" | "replicas"> {
+function placesOf(
+	replicas: Replicas,
+	path: string,
+	options: ResolvedForwardingOptions,
+): Pick<AppServerSettings, "url" | "replicas"> {
 	const { pick, refreshMs } = replicas;
 	const urls = (): readonly UpstreamUrl[] =>
-		replicas.urls().map(({ url, weight }) => ({ url: withPath(checkUrl(url), path), weight }));
+		replicas.urls().map(({ url, weight }) => ({ url: withPath(checkUrl(url, options), path), weight }));
 	const first = urls().map(({ url }) => url);
 	return {
 		url: first.length === 1 ? String(first[0]) : `replicas (${first.join(", ")})`,

@@ -86,9 +86,9 @@ export class NativeUpstream {
 			failed: (client, up, failure) => listener.failed(client, up, failure),
 			leave: (client, reason) => this.#leave(client, reason),
 		});
-		const { connectionPoolSize: poolSize, secret, reconnect } = options;
+		const { connectionPoolSize: poolSize, secret, tls, reconnect } = options;
 		this.#addresses = new Addresses(
-			{ poolSize, secret, reconnect, hub },
+			{ poolSize, secret, tls, reconnect, hub },
 			{
 				sessionFor: (hello, links) => this.#sessionFor(hello, links),
 				joined: (session) => this.#joined(session),
@@ -112,16 +112,6 @@ export class NativeUpstream {
 	/** Whether a link was up once. */
 	get wasReached(): boolean {
 		return this.#wasReached;
-	}
-
-	/** Links that have joined a session. */
-	get links(): number {
-		return this.#addresses.joined;
-	}
-
-	/** Messages that wait for a session. */
-	get waiting(): number {
-		return this.#delivery.waiting;
 	}
 
 	/** Its sessions as they are now; one entry without an instance where there is none. */

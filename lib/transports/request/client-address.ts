@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import { BlockList, isIP, isIPv4, SocketAddress } from "node:net";
 import { TrunklineError } from "../../errors/index.js";
 import type { ConnectionRequest } from "../connection.js";
+import { type ClientCertificate, certificateOf } from "./client-certificate.js";
 
 /**
  * Which peers' forwarding headers (`X-Forwarded-For`, `-Proto`, `-Host`) are believed; Express's meaning.
@@ -194,6 +195,7 @@ class DescribedRequest implements ConnectionRequest {
 	readonly protocol: "http" | "https";
 	readonly secure: boolean;
 	readonly host: string;
+	readonly certificate: ClientCertificate | undefined;
 	#query: URLSearchParams | undefined;
 
 	constructor(req: IncomingMessage, trust: Trust) {
@@ -213,6 +215,7 @@ class DescribedRequest implements ConnectionRequest {
 		this.protocol = address.protocol;
 		this.secure = address.secure;
 		this.host = address.host;
+		this.certificate = certificateOf(socket);
 	}
 
 	get query(): URLSearchParams {

@@ -1,3 +1,4 @@
+import type { ConnectionOptions } from "node:tls";
 import { WebSocket } from "ws";
 import { LINK_HEADER } from "../../../lib/forwarding/index.js";
 import { type Segment, SegmentReader } from "../../../lib/forwarding/wire/index.js";
@@ -6,6 +7,14 @@ import type { Told } from "./recording.js";
 
 /** Handshake of the link as SignalR's clients write it. */
 const HANDSHAKE = '{"protocol":"trunkline-link","version":1}\u001e';
+
+/** How a link begins. */
+export interface PlayedOptions {
+	readonly proof?: string | undefined;
+	readonly handshake?: string;
+	/** What the socket's TLS is made with. */
+	readonly tls?: ConnectionOptions;
+}
 
 /** A proxy's end of one link, in a test's hands: it says what it is told to. */
 export class PlayedProxy {
@@ -33,10 +42,11 @@ export class PlayedProxy {
 	static async open(
 		url: string,
 		watch: Watch,
-		{ proof, handshake = HANDSHAKE }: { proof?: string | undefined; handshake?: string } = {},
+		{ proof, handshake = HANDSHAKE, tls }: PlayedOptions = {},
 	): Promise<PlayedProxy> {
 		const headers: Record<string, string> = proof === undefined ? {} : { [LINK_HEADER]: proof };
 		const socket = new WebSocket(`${url.replace("http", "ws")}/dotnetify`, {
+			...tls,
 			...{ headers, perMessageDeflate: false },
 		});
 		const played = new PlayedProxy(socket, watch);

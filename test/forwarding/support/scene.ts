@@ -13,6 +13,7 @@ import {
 	createServer,
 	type Hub,
 	type HubOptions,
+	type ServerOptions,
 	type UndeliverableEvent,
 } from "../../../lib/index.js";
 import { Relay } from "../../chaos/relay.js";
@@ -57,7 +58,9 @@ export interface StationOptions extends HubOptions {
 	readonly onCall?: (call: Call, hub: Hub) => unknown;
 	/** Called before the hub is mounted, to add extensions. */
 	readonly setUp?: (hub: Hub) => void;
-	readonly path?: string;
+	readonly path?: string | undefined;
+	/** Serves TLS. */
+	readonly tls?: ServerOptions["tls"];
 }
 
 /** A client of `@microsoft/signalr` and what it was sent. */
@@ -89,7 +92,7 @@ export class Scene {
 		return this.watch.until(test);
 	}
 
-	async station({ onCall, setUp, path = "/dotnetify", ...options }: StationOptions = {}): Promise<Station> {
+	async station({ onCall, setUp, path, tls, ...options }: StationOptions = {}): Promise<Station> {
 		const calls: Call[] = [];
 		const logs: Station["logs"] = [];
 		const at = (level: string) => (fields: object, message: string) => {
@@ -118,7 +121,7 @@ export class Scene {
 		const of = counters.of.bind(counters);
 		counters.of = (name) => watched(of(name), () => this.watch.changed());
 		setUp?.(hub);
-		return this.#listen(hub, path, { calls, logs });
+		return this.#listen(hub, { path, tls }, { calls, logs });
 	}
 
 	/** An app server that takes links with {@link SECRET}. */
@@ -201,7 +204,11 @@ export class Scene {
 		for (const close of this.#opened.splice(0).reverse()) await close();
 	}
 
-	async #listen(hub: Hub, path: string, { calls, logs }: Pick<Station, "calls" | "logs">): Promise<Station> {
+	async #listen(
+		hub: Hub,
+		{ path = "/dotnetify", tls }: Pick<StationOptions, "path" | "tls">,
+		{ calls, logs }: Pick<Station, "calls" | "logs">,
+	): Promise<Station> {
 		const connected: string[] = [];
 		const disconnected: { id: string; kind: string }[] = [];
 		const undeliverable: UndeliverableEvent[] = [];
@@ -212,7 +219,7 @@ export class Scene {
 		hub.on("connected", ({ connectionId }) => keep(connected, connectionId));
 		hub.on("disconnected", ({ connectionId: id }, { kind }) => keep(disconnected, { id, kind }));
 		hub.on("undeliverable", (event) => keep(undeliverable, event));
-		const server = createServer().map(path, hub);
+		const server = createServer({ tls }).map(path, hub);
 		const { url, port } = await server.listen(0, "127.0.0.1");
 		let closed: Promise<void> | undefined;
 		const close = (): Promise<void> => {
