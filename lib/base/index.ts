@@ -1,9 +1,4 @@
-export {
-	Backoff,
-	type BackoffOptions,
-	DEFAULT_BACKOFF_DELAYS_MS,
-	DEFAULT_BACKOFF_JITTER,
-} from "./backoff.js";
+export { Backoff, type BackoffOptions } from "./backoff.js";
 export {
 	booleanOption,
 	countOption,

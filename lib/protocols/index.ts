@@ -5,8 +5,6 @@ export {
 	DISCONNECTED_METHOD,
 	type ForwardedCall,
 	type ForwardedContext,
-	type ForwardedHttpConnection,
-	type ForwardedUser,
 	HubTarget,
 	type LinkResponse,
 	MAX_CONTEXT_LENGTH,
@@ -21,49 +19,37 @@ export {
 	writeLinkResponse,
 } from "./dotnetify-wire.js";
 export { framedRecords } from "./framed-records.js";
+export { MAX_HANDSHAKE_BYTES, parseHandshakeRequest, writeHandshakeResponse } from "./handshake.js";
 export {
-	type HandshakeRequest,
-	MAX_HANDSHAKE_BYTES,
-	parseHandshakeRequest,
-	writeHandshakeResponse,
-} from "./handshake.js";
-export {
-	type AckMessage,
-	type CancelInvocationMessage,
 	type CloseMessage,
 	type CompletionMessage,
 	excerpt,
 	type HubMessage,
 	type InvocationMessage,
 	isCall,
-	MAX_EXCERPT_LENGTH,
 	MAX_READ_DEPTH,
 	type MessageHeaders,
 	MessageType,
-	type PingMessage,
-	type SequenceMessage,
 	type StreamInvocationMessage,
 	type StreamItemMessage,
 } from "./hub-message.js";
-export type { HubProtocol, RecordSplitter, TransferFormat } from "./hub-protocol.js";
+export type { HubProtocol, RecordSplitter } from "./hub-protocol.js";
 export { jsonProtocol } from "./json-protocol.js";
-export { LengthSplitter, type LengthSplitterOptions, writeLengthPrefix } from "./length-splitter.js";
+export { LengthSplitter, writeLengthPrefix } from "./length-splitter.js";
 export { messagePackProtocol } from "./messagepack-protocol.js";
 export { firstText, peek } from "./peek/peek.js";
 export {
 	type CallMessage,
 	decodeRawMessage,
 	encodeRawMessage,
-	type RawCancelInvocation,
 	type RawCompletion,
 	type RawInvocation,
 	type RawMessage,
 	type RawStreamInvocation,
-	type RawStreamItem,
 	valueBytes,
 } from "./peek/raw-message.js";
-export { RECORD_SEPARATOR, TextSplitter } from "./text-splitter.js";
+export { TextSplitter } from "./text-splitter.js";
 export { jsonText } from "./values/json-value.js";
 export { readMessagePack, writeMessagePack } from "./values/messagepack-value.js";
 export { MAX_WRITE_DEPTH, plainValue, type ValueForm } from "./values/plain-value.js";
-export { isWithin, parseVmId, type VmId, type VmIdSegment, vmIdRoot, vmIdRootType } from "./vm-id.js";
+export { isWithin, parseVmId, type VmIdSegment, vmIdRoot, vmIdRootType } from "./vm-id.js";

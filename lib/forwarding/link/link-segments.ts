@@ -36,11 +36,6 @@ export class LinkSegments {
 		this.#listener = listener;
 	}
 
-	/** Whether the peer's HELLO has come, and the link is not over. */
-	get isOpen(): boolean {
-		return this.#state === "open";
-	}
-
 	/** Takes bytes, cut anywhere. */
 	receive(bytes: Buffer): void {
 		if (this.#state === "over") return;

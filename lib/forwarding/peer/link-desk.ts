@@ -64,11 +64,6 @@ export class LinkDesk {
 		this.#sessionHost = this.#makeSessionHost();
 	}
 
-	/** Sessions with proxies. */
-	get sessions(): number {
-		return this.#sessions.size;
-	}
-
 	/** The sessions as they are now. */
 	status(): readonly LinkStatus[] {
 		return [...this.#sessions.values()].map((session) => session.status);

@@ -79,11 +79,6 @@ export class ProxySession implements Carrier {
 		});
 	}
 
-	/** Clients of this proxy that are here. */
-	get size(): number {
-		return this.#clients.size;
-	}
-
 	/** As it is now. */
 	get status(): LinkStatus {
 		const { session } = this.stream;

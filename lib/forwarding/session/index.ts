@@ -2,14 +2,6 @@ export {
 	DEFAULT_SESSION_TIMEOUT_MS,
 	type ResolvedSessionOptions,
 	resolveSessionOptions,
-	type SessionOptions,
 } from "./options.js";
 export { Session } from "./session.js";
-export type {
-	Greeting,
-	LinkPort,
-	SendOutcome,
-	SessionCounters,
-	SessionEnd,
-	SessionEndReason,
-} from "./terms.js";
+export type { LinkPort, SessionCounters, SessionEnd } from "./terms.js";

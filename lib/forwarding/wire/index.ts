@@ -1,23 +1,15 @@
-export type { Acks, DataSegment, LinkAck } from "./acks.js";
-export {
-	type AbortFrame,
-	CLOSE_REASONS,
-	type ClientFrame,
-	type CloseFrame,
-	type CloseReason,
-	type DrainFrame,
-	type EncodedRecord,
-	type ForgetFrame,
-	type Frame,
-	type GroupFrame,
-	type LoadFrame,
-	type MessageFrame,
-	type OpenFrame,
-	type RecordFrame,
-	type ResyncFrame,
-	type RetainFrame,
-	type SendFrame,
-	type StateMark,
+export type { Acks, DataSegment } from "./acks.js";
+export type {
+	CloseFrame,
+	EncodedRecord,
+	Frame,
+	MessageFrame,
+	OpenFrame,
+	RecordFrame,
+	ResyncFrame,
+	RetainFrame,
+	SendFrame,
+	StateMark,
 } from "./frame.js";
 export { FrameReader } from "./frame-reader.js";
 export { FrameWriter } from "./frame-writer.js";
@@ -29,7 +21,6 @@ export {
 	MAX_FRAME_BYTES,
 	MAX_NAME_BYTES,
 	MAX_SEGMENT_BYTES,
-	MAX_SESSION_LINKS,
 	violation,
 } from "./limits.js";
 export {

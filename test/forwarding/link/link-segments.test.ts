@@ -58,7 +58,6 @@ describe("forwarding/link/link-segments", () => {
 			const { segments, heard, written } = open();
 			for (let at = 0; at < bytes.length; at += size) segments.receive(bytes.subarray(at, at + size));
 			assert.deepEqual(heard, ["hello", "data", "data"]);
-			assert.equal(segments.isOpen, true);
 			assert.deepEqual(written, []);
 		}
 	});
@@ -83,7 +82,6 @@ describe("forwarding/link/link-segments", () => {
 			segments.bye(ByeCode.Done, "again");
 			assert.equal(heard.length, before);
 			assert.equal(kinds().length, 1);
-			assert.equal(segments.isOpen, false);
 		});
 	}
 
