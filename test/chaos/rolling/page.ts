@@ -77,7 +77,8 @@ export class Page {
 		while (!this.#isStopping && this.#connection.state !== HubConnectionState.Disconnected) {
 			await this.#ready.promise;
 			await this.#round();
-			await new Promise((resolve) => setTimeout(resolve, 5));
+			// Also where nothing could be sent, others get their turn.
+			await new Promise((resolve) => setImmediate(resolve));
 		}
 	}
 
