@@ -8,8 +8,9 @@ import {
 	Subject,
 } from "@microsoft/signalr";
 import { SignJWT } from "jose";
+import { freePort } from "../proxy-server/children.js";
 import { DEVIATIONS } from "./reference/deviations.js";
-import { freePort, RunningExamples } from "./running-examples.js";
+import { RunningExamples } from "./running-examples.js";
 
 const SECRET = "a secret of thirty-two bytes or more";
 const page = readFileSync("docs/migrating-from-aspnet-core.md", "utf8");
@@ -31,7 +32,7 @@ describe("docs/migrating-from-aspnet-core", function () {
 	before(async () => {
 		running = new RunningExamples("migrating");
 		const [, code = ""] = /```ts\n([\s\S]*?)```/.exec(page) ?? [];
-		const port = await freePort();
+		const port = await freePort(0);
 		await running.start("chat", code.replace("5000", String(port)), { JWT_SECRET: SECRET });
 		url = `http://127.0.0.1:${port}/chat`;
 	});

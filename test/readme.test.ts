@@ -4,7 +4,8 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { type HubConnection, HubConnectionBuilder, LogLevel, Subject } from "@microsoft/signalr";
-import { freePort, RunningExamples } from "./running-examples.js";
+import { freePort } from "../proxy-server/children.js";
+import { RunningExamples } from "./running-examples.js";
 
 const run = promisify(execFile);
 const SECRET = "a secret of the README's test";
@@ -70,7 +71,7 @@ describe("README", function () {
 	});
 
 	it("has an app server and a proxy that work with the client", async () => {
-		const [appPort, proxyPort] = [await freePort(), await freePort()];
+		const [appPort, proxyPort] = [await freePort(0), await freePort(0)];
 		await start("An app server", { 5001: appPort });
 		await start("A proxy", { 5001: appPort, 5000: proxyPort });
 		const connection = new HubConnectionBuilder()
@@ -97,7 +98,7 @@ describe("README", function () {
 
 	/** A started client of the example under a heading. */
 	async function clientOf(heading: string): Promise<HubConnection> {
-		const port = await freePort();
+		const port = await freePort(0);
 		await start(heading, { 5000: port });
 		const connection = new HubConnectionBuilder()
 			.withUrl(`http://127.0.0.1:${port}/hub`)

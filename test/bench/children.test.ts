@@ -1,18 +1,8 @@
 import assert from "node:assert/strict";
-import { once } from "node:events";
-import { type AddressInfo, createServer } from "node:net";
 import { BenchError, Child } from "../../bench/children.js";
+import { freePort } from "../../proxy-server/children.js";
 
 const BARE = { program: "subject/main", parameter: { role: "ws" }, core: undefined };
-
-async function freePort(): Promise<number> {
-	const server = createServer().listen(0, "127.0.0.1");
-	await once(server, "listening");
-	const { port } = server.address() as AddressInfo;
-	server.close();
-	await once(server, "close");
-	return port;
-}
 
 describe("bench/children", function () {
 	this.timeout(30_000);
@@ -53,7 +43,7 @@ describe("bench/children", function () {
 	it("fails a load whose server is not there", async () => {
 		const child = new Child("load", { program: "load/main", core: undefined });
 		const job = {
-			...{ port: await freePort(), path: "/hub", protocol: "json", clients: 2, setup: undefined },
+			...{ port: await freePort(0), path: "/hub", protocol: "json", clients: 2, setup: undefined },
 			...{ messages: [], mode: "idle", outstanding: 0, answers: 0, isSpinning: false },
 		};
 		try {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { deferred } from "../../lib/base/index.js";
 import { type ClientConnection, createHub, type Hub } from "../../lib/hub/index.js";
+import { until } from "../hub/live.js";
 
 /** The other end of a client connection under test. */
 export interface ClientEnd {
@@ -118,8 +119,4 @@ export function clientConnectionContract(
 			client.send("x");
 		});
 	});
-}
-
-async function until(condition: () => boolean): Promise<void> {
-	while (!condition()) await new Promise((resolve) => setImmediate(resolve));
 }

@@ -7,6 +7,7 @@ import {
 } from "../../lib/dotnetify/index.js";
 import type { ClientWire, RetainedCall } from "../../lib/hub/index.js";
 import { Arguments, MessageType } from "../../lib/protocols/index.js";
+import { until } from "../hub/live.js";
 import { RecordingClient } from "./recording-client.js";
 
 /** A call that was retained (with its arguments), or a key that was forgotten. */
@@ -90,7 +91,7 @@ describe("dotnetify retained requests", () => {
 			target: "request_vm",
 			arguments: args,
 		});
-		while (calls.length === 0) await new Promise((resolve) => setImmediate(resolve));
+		await until(() => calls.length > 0);
 		assert.deepEqual(
 			calls.map(({ target, arguments: { bytes } }) => [target, bytes]),
 			[["Request_VM", args.bytes]],

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { type HubConnection, HubConnectionBuilder, LogLevel } from "@microsoft/signalr";
 import { MessagePackHubProtocol } from "@microsoft/signalr-protocol-msgpack";
-import { type Live, live } from "./live.js";
+import { type Live, live, until } from "./live.js";
 
 /** A TCP relay whose connections can be cut. */
 class Relay {
@@ -109,7 +109,7 @@ describe("hub, stateful reconnect of stock clients", () => {
 					Array.from({ length: 20 }, (_, at) => round * 20 + at),
 				);
 			}
-			while (pushed.length < rounds * 20) await new Promise((resolve) => setImmediate(resolve));
+			await until(() => pushed.length >= rounds * 20);
 			const all = Array.from({ length: rounds * 20 }, (_, at) => at);
 			assert.deepEqual(heard, all);
 			assert.deepEqual(pushed, all);
@@ -140,7 +140,7 @@ describe("hub, stateful reconnect of stock clients", () => {
 		relay.cut();
 		await served.hub.clients.group("readers").send("news", 1);
 		await served.hub.clients.all.send("news", 2);
-		while (got.length < 2) await new Promise((resolve) => setImmediate(resolve));
+		await until(() => got.length >= 2);
 		assert.deepEqual(got, [1, 2]);
 		await client.stop();
 	});

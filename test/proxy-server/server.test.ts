@@ -4,6 +4,7 @@ import { startAppServer } from "../../app-server/server.js";
 import { type Log, silentLog, TrunklineError } from "../../lib/index.js";
 import { type ProxyServer, startProxyServer } from "../../proxy-server/server.js";
 import { readSettings } from "../../proxy-server/settings.js";
+import { until } from "../hub/live.js";
 import { ProxyProcess } from "./proxy-process.js";
 
 const LINK_SECRET = "the-secret-of-this-test";
@@ -56,7 +57,7 @@ describe("proxy-server/server", () => {
 	}
 
 	async function untilReady(proxy: ProxyServer): Promise<void> {
-		while (!proxy.isReady) await new Promise((resolve) => setImmediate(resolve));
+		await until(() => proxy.isReady);
 	}
 
 	async function app(port?: number): Promise<AppServer> {
@@ -147,7 +148,7 @@ describe("proxy-server/server", () => {
 		const settings = readSettings({ PORT: "0", APPSERVER_URLS: urls, LINK_SECRET });
 		const proxy = await startProxyServer(settings, silentLog);
 		proxies.push(proxy);
-		while (proxy.hub.links().length < 2) await new Promise((resolve) => setImmediate(resolve));
+		await until(() => proxy.hub.links().length === 2);
 		for (let count = 0; count < 8; count++) assert.match(await ask(proxy), /Greetings/);
 		await first.close();
 		for (const client of clients) {

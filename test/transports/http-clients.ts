@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { Agent, type ClientRequest, type IncomingMessage, request } from "node:http";
-import { deferred } from "../../lib/base/index.js";
 import type { ContractClient } from "../contracts/connection.js";
+import { ReceivingClient } from "./receiving-client.js";
 
 /** Where a client's connection is: the port, and the path with its token. */
 export interface Address {
@@ -10,36 +10,21 @@ export interface Address {
 }
 
 /** What the clients of both HTTP transports have in common: POSTs one after another, and what arrived. */
-abstract class HttpClient implements ContractClient {
+abstract class HttpClient extends ReceivingClient implements ContractClient {
 	/** Statuses of the POSTs, in order. */
 	readonly posted: number[] = [];
 	protected readonly address: Address;
 	protected readonly agent: Agent = new Agent({ keepAlive: true });
-	readonly #parts: Buffer[] = [];
-	#bytes = 0;
-	#wake = deferred();
 	#lastPost: Promise<void> = Promise.resolve();
-	readonly #ended = deferred();
 
 	constructor(address: Address) {
+		super();
 		this.address = address;
 	}
 
 	abstract vanish(): void;
 	abstract stopReading(): void;
 	protected abstract end(): void;
-
-	get ended(): Promise<void> {
-		return this.#ended.promise;
-	}
-
-	get received(): Buffer {
-		return Buffer.concat(this.#parts);
-	}
-
-	get pieces(): number {
-		return this.#parts.length;
-	}
 
 	send(bytes: Buffer): void {
 		this.#lastPost = this.#lastPost.then(async () => {
@@ -57,24 +42,13 @@ abstract class HttpClient implements ContractClient {
 		return this.#lastPost;
 	}
 
-	async arrived(bytes: number): Promise<void> {
-		while (this.#bytes < bytes) await this.#wake.promise;
-	}
-
 	leave(): void {
 		void this.#lastPost.then(() => this.end());
 	}
 
-	protected took(part: Buffer): void {
-		this.#parts.push(part);
-		this.#bytes += part.length;
-		this.#wake.resolve();
-		this.#wake = deferred();
-	}
-
-	protected isOver(): void {
+	protected override isOver(): void {
 		this.agent.destroy();
-		this.#ended.resolve();
+		super.isOver();
 	}
 
 	protected start(method: string, headers: Record<string, string> = {}): ClientRequest {

@@ -2,9 +2,9 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type RequestListener, request, type Server } from "node:http";
 import { type AddressInfo, connect, type Socket } from "node:net";
 import { WebSocket } from "ws";
-import { deferred } from "../../lib/base/index.js";
 import { type Connection, Endpoint, type EndpointOptions } from "../../lib/transports/index.js";
 import { type ContractClient, Owner } from "../contracts/connection.js";
+import { ReceivingClient } from "./receiving-client.js";
 
 /** A server with one endpoint at /chat, on a free port of 127.0.0.1. */
 export interface Served {
@@ -156,43 +156,19 @@ export async function readAll(socket: Socket): Promise<string> {
 }
 
 /** A WebSocket as the contract suite wants a client. */
-export class WebSocketClient implements ContractClient {
+export class WebSocketClient extends ReceivingClient implements ContractClient {
 	readonly webSocket: WebSocket;
-	readonly #parts: Buffer[] = [];
-	#bytes = 0;
-	#wake = deferred();
-	readonly #ended = deferred();
 
 	constructor(webSocket: WebSocket) {
+		super();
 		this.webSocket = webSocket;
 		webSocket.on("error", () => {});
-		webSocket.on("close", () => this.#ended.resolve());
-		webSocket.on("message", (data: Buffer) => {
-			this.#parts.push(data);
-			this.#bytes += data.length;
-			this.#wake.resolve();
-			this.#wake = deferred();
-		});
-	}
-
-	get ended(): Promise<void> {
-		return this.#ended.promise;
-	}
-
-	get received(): Buffer {
-		return Buffer.concat(this.#parts);
-	}
-
-	get pieces(): number {
-		return this.#parts.length;
+		webSocket.on("close", () => this.isOver());
+		webSocket.on("message", (data: Buffer) => this.took(data));
 	}
 
 	send(bytes: Buffer): void {
 		this.webSocket.send(bytes);
-	}
-
-	async arrived(bytes: number): Promise<void> {
-		while (this.#bytes < bytes) await this.#wake.promise;
 	}
 
 	leave(): void {

@@ -1,5 +1,6 @@
 import { createViewModelHub, MulticastViewModel, ViewModel } from "../../../lib/dotnetify/index.js";
 import type { Hub } from "../../../lib/index.js";
+import { Ticker as PushingTicker } from "../../interop/stock/ticker.js";
 import type { JournalWriter } from "./journal.js";
 import type { AppSettings } from "./settings.js";
 
@@ -34,22 +35,8 @@ export function viewsHub({ incarnation, hub: options }: AppSettings, journal: Jo
 		}
 	}
 
-	/** Pushes by itself, all the time. */
-	class Ticker extends ViewModel {
+	class Ticker extends PushingTicker {
 		readonly Incarnation = incarnation;
-		Ticks = 0;
-		#timer: NodeJS.Timeout | undefined;
-
-		override onCreated(): void {
-			this.#timer = setInterval(() => {
-				this.Ticks++;
-				this.pushUpdates();
-			}, 20);
-		}
-
-		override dispose(): void {
-			clearInterval(this.#timer);
-		}
 	}
 
 	return createViewModelHub({ ...options, viewModels: { Counter, Board, Ticker } });

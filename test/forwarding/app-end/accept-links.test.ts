@@ -5,10 +5,10 @@ import { type Deferred, deferred } from "../../../lib/base/index.js";
 import { LINK_HEADER } from "../../../lib/forwarding/index.js";
 import { writeProof } from "../../../lib/forwarding/link-proof.js";
 import { ManualClock } from "../../../lib/index.js";
-import { type Call, type Client, Scene, SECRET, type Station } from "../support/scene.js";
+import { until } from "../../hub/live.js";
+import { type Call, type Client, range, Scene, SECRET, type Station } from "../support/scene.js";
 
 const FAILED = "Failed to invoke 'Invoke' due to an error on the server.";
-const range = (count: number): number[] => Array.from({ length: count }, (_, at) => at);
 const contextOf = (hubId: string, connectionId: string) => ({
 	$fwdConnContext: JSON.stringify({ HubId: hubId, ConnectionId: connectionId }),
 });
@@ -51,7 +51,7 @@ describe("forwarding/app-end/accept-links", () => {
 			assert.equal(app.disconnected.length, 200);
 			await scene.until(() => app.disconnected.length === 450);
 			assert.ok(app.disconnected.every(({ kind }) => kind === "lost"));
-			while (app.hub.lifetime.size > 0) await new Promise((resolve) => setImmediate(resolve));
+			await until(() => app.hub.lifetime.size === 0);
 		});
 
 		it("keeps clients whose proxy is back within the grace, and delivers what was for them meanwhile in order", async () => {
@@ -116,7 +116,7 @@ describe("forwarding/app-end/accept-links", () => {
 			await link.stop();
 			await scene.until(() => app.hub.counters.get("linksLost") === 1);
 			await app.close();
-			while (clock.pending > 0) await new Promise((resolve) => setImmediate(resolve));
+			await until(() => clock.pending === 0);
 		});
 	});
 

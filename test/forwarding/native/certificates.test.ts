@@ -31,14 +31,10 @@ const linesOf = ({ logs }: Station): string[] =>
 
 describe("forwarding/native/certificates", () => {
 	let scene: Scene;
-	const opened: { close(): unknown }[] = [];
 	beforeEach(() => {
 		scene = new Scene("native");
 	});
-	afterEach(async () => {
-		for (const each of opened.splice(0).reverse()) await each.close();
-		await scene.close();
-	});
+	afterEach(() => scene.close());
 
 	function appServer(
 		accept: AcceptLinksOptions = { certificates: CERTIFICATES },
@@ -55,7 +51,7 @@ describe("forwarding/native/certificates", () => {
 	async function played(url: string, tls: ConnectionOptions, handshake?: string): Promise<PlayedProxy> {
 		const options = { tls: { ca: servers.cert, ...tls }, ...(handshake === undefined ? {} : { handshake }) };
 		const proxy = await PlayedProxy.open(url, scene.watch, options);
-		opened.push(proxy);
+		scene.keep(proxy);
 		return proxy;
 	}
 
@@ -168,10 +164,10 @@ describe("forwarding/native/certificates", () => {
 	it("does not take a resumed TLS session for a certificate", async () => {
 		const app = await appServer({ certificates: "any" });
 		const first = connect({ port: app.port, host: "127.0.0.1", ca });
-		opened.push({ close: () => first.destroy() });
+		scene.keep({ close: () => first.destroy() });
 		const [session] = (await once(first, "session")) as [Buffer];
 		const again = connect({ port: app.port, host: "127.0.0.1", ca, session });
-		opened.push({ close: () => again.destroy() });
+		scene.keep({ close: () => again.destroy() });
 		await once(again, "secureConnect");
 		assert.ok(again.isSessionReused());
 		const { handshake } = await played(app.url, { session });
@@ -184,7 +180,7 @@ describe("forwarding/native/certificates", () => {
 		assert.equal(native.handshake, "{}");
 		const url = `${app.url.replace("http", "ws")}/dotnetify`;
 		const socket = new WebSocket(url, { ca, ...known });
-		opened.push({ close: () => socket.terminate() });
+		scene.keep({ close: () => socket.terminate() });
 		await once(socket, "open");
 		socket.send(HANDSHAKE.json);
 		const context = JSON.stringify({ HubId: "h", ConnectionId: "c", HttpRequestHeaders: {}, Items: {} });

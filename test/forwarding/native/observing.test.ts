@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { replicas, useForwarding } from "../../../lib/forwarding/index.js";
 import type { HubObserver } from "../../../lib/index.js";
+import { until } from "../../hub/live.js";
 import { Scene, SECRET, type Station } from "../support/scene.js";
 
 const LINK = { secret: SECRET, reconnect: { delaysMs: [0, 10], jitter: 0 }, connectionPoolSize: 2 };
@@ -47,11 +48,6 @@ describe("forwarding/native/observing", () => {
 		return scene.station({ setUp: (hub) => void hub.use(useForwarding(target, LINK)) });
 	}
 
-	/** Links say nothing of themselves once both ends have greeted each other: turn after turn is looked at. */
-	async function seen(test: () => boolean): Promise<void> {
-		while (!test()) await new Promise((resolve) => setImmediate(resolve));
-	}
-
 	const linksOf = ({ hub }: Station): number => hub.links().reduce((sum, { links }) => sum + links, 0);
 
 	it("both ends tell of links and sessions, when they come, and why they go", async () => {
@@ -60,7 +56,7 @@ describe("forwarding/native/observing", () => {
 		const atApp = listen(app, scene);
 		const proxy = await scene.station({ setUp: (hub) => void hub.use(useForwarding(relay.url, LINK)) });
 		const atProxy = listen(proxy, scene);
-		await seen(() => linksOf(proxy) === 2 && linksOf(app) === 2);
+		await until(() => linksOf(proxy) === 2 && linksOf(app) === 2);
 		const peer = `${relay.url}/dotnetify`;
 		assert.deepEqual(namesOf(atProxy).toSorted(), ["linkSessionOpened", "linkUp", "linkUp"]);
 		assert.deepEqual(factsOf(atProxy, "linkUp"), { role: "proxy", wire: "native", peer });
@@ -68,14 +64,14 @@ describe("forwarding/native/observing", () => {
 		const client = await scene.client(proxy.url);
 		assert.equal(await client.invoke("echo", 1), 1);
 		relay.cutOne(0);
-		await seen(() => namesOf(atProxy).includes("linkDown") && linksOf(proxy) === 2);
+		await until(() => namesOf(atProxy).includes("linkDown") && linksOf(proxy) === 2);
 		const { durationMs, ...lost } = factsOf(atProxy, "linkDown");
 		assert.ok(Number(durationMs) >= 0);
 		assert.deepEqual(lost, { role: "proxy", wire: "native", peer, reason: "lost", code: undefined });
 		await scene.until(() => namesOf(atApp).includes("linkDown"));
 		assert.equal(factsOf(atApp, "linkDown")["reason"], "lost");
 		await proxy.close();
-		await seen(() => namesOf(atApp).includes("linkSessionEnded") && linksOf(app) === 0);
+		await until(() => namesOf(atApp).includes("linkSessionEnded") && linksOf(app) === 0);
 		const end = factsOf(atProxy, "linkSessionEnded");
 		assert.deepEqual([end["reason"], end["clients"]], ["closed", 0]);
 		const { sent, received, linksLost } = end["counters"] as Record<string, number>;
@@ -89,7 +85,7 @@ describe("forwarding/native/observing", () => {
 				[1, 1],
 			],
 		);
-		for (const { hub } of [proxy, app]) await seen(() => hub.counters.get("linksLost") === 3);
+		for (const { hub } of [proxy, app]) await until(() => hub.counters.get("linksLost") === 3);
 		const reasons = atProxy.filter(({ name }) => name === "linkDown").map(({ facts }) => facts["reason"]);
 		assert.deepEqual(reasons, ["lost", "closed", "closed"]);
 	});
@@ -101,7 +97,7 @@ describe("forwarding/native/observing", () => {
 			proxy.hub.links().map(({ role, links, instance, counters }) => [role, links, instance, counters]),
 			[["proxy", 0, undefined, undefined]],
 		);
-		await seen(() => linksOf(proxy) === 2 && linksOf(app) === 2);
+		await until(() => linksOf(proxy) === 2 && linksOf(app) === 2);
 		const client = await scene.client(proxy.url);
 		await client.invoke("echo", 1);
 		const [up] = proxy.hub.links();
@@ -152,7 +148,7 @@ describe("forwarding/native/observing", () => {
 				),
 		});
 		const heard = listen(proxy, scene);
-		await seen(() => linksOf(proxy) === 4);
+		await until(() => linksOf(proxy) === 4);
 		const clients = [];
 		for (let count = 0; count < 8; count++) clients.push(await scene.client(proxy.url));
 		for (const client of clients) await client.invoke("echo", 1);
@@ -177,7 +173,7 @@ describe("forwarding/native/observing", () => {
 		const apps = [await scene.app(options), await scene.app(options)];
 		const proxy = await proxyTo(...apps.map(({ url }) => url));
 		const heard = listen(proxy, scene);
-		await seen(() => linksOf(proxy) === 4);
+		await until(() => linksOf(proxy) === 4);
 		for (let count = 0; count < 6; count++) await (await scene.client(proxy.url)).invoke("echo", 1);
 		const [first] = proxy.hub.links().filter(({ clients }) => clients > 0);
 		await apps.find(({ url }) => first?.peer.startsWith(url))?.close();
@@ -231,7 +227,7 @@ describe("forwarding/native/observing", () => {
 		await scene.until(() => namesOf(atProxy).includes("clientHeld"));
 		await client.stop();
 		await scene.until(() => namesOf(atProxy).includes("clientReleased"));
-		await seen(() => app.hub.links()[0]?.held === 0 && namesOf(atApp).includes("clientReleased"));
+		await until(() => app.hub.links()[0]?.held === 0 && namesOf(atApp).includes("clientReleased"));
 		assert.equal(proxy.hub.links()[0]?.held, 0);
 	});
 });

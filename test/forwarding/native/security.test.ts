@@ -14,7 +14,13 @@ import {
 	writeHelloSegment,
 } from "../../../lib/forwarding/wire/index.js";
 import type { ConnectionRequest, User } from "../../../lib/index.js";
-import { MessageType, type RawMessage, writeMessagePack } from "../../../lib/protocols/index.js";
+import {
+	MessageType,
+	type RawMessage,
+	writeLengthPrefix,
+	writeMessagePack,
+} from "../../../lib/protocols/index.js";
+import { until } from "../../hub/live.js";
 import { type Client, Scene, SECRET, type Station, type StationOptions } from "../support/scene.js";
 import { PlayedApp } from "./played-app.js";
 import { PlayedProxy } from "./played-proxy.js";
@@ -42,16 +48,9 @@ function framesOf(...frames: Frame[]): Buffer {
 	return Buffer.concat(writer.take());
 }
 
-function varint(value: number): Buffer {
-	const bytes: number[] = [];
-	let left = value;
-	for (; left > 0x7f; left = Math.floor(left / 128)) bytes.push((left % 128) | 0x80);
-	return Buffer.of(...bytes, left);
-}
-
 /** A frame as it stands on the wire, whatever is wrong with it. */
 const frameOf = (type: number, body: Buffer): Buffer =>
-	Buffer.concat([Buffer.of(type), varint(body.length), body]);
+	Buffer.concat([Buffer.of(type), writeLengthPrefix(body.length), body]);
 
 function opening(client: number, connectionId: string): Frame {
 	const request = {
@@ -70,14 +69,10 @@ const warningsOf = ({ logs }: Station, pattern: RegExp): string[] =>
 
 describe("forwarding/native/security", () => {
 	let scene: Scene;
-	const opened: { close(): unknown }[] = [];
 	beforeEach(() => {
 		scene = new Scene("native");
 	});
-	afterEach(async () => {
-		for (const each of opened.splice(0).reverse()) await each.close();
-		await scene.close();
-	});
+	afterEach(() => scene.close());
 
 	async function proxyTo(
 		url: string,
@@ -91,7 +86,7 @@ describe("forwarding/native/security", () => {
 	async function played(url: string, proof?: string, handshake?: string): Promise<PlayedProxy> {
 		const options = handshake === undefined ? { proof } : { proof, handshake };
 		const proxy = await PlayedProxy.open(url, scene.watch, options);
-		opened.push(proxy);
+		scene.keep(proxy);
 		return proxy;
 	}
 
@@ -196,7 +191,7 @@ describe("forwarding/native/security", () => {
 					last = proof;
 					return hello;
 				});
-				opened.push(app);
+				scene.keep(app);
 				const proxy = await proxyTo(app.url);
 				const client = await scene.client(proxy.url);
 				await assert.rejects(client.invoke("echo", "secret text"), /ERR_FORWARD_EXPIRED/);
@@ -300,7 +295,7 @@ describe("forwarding/native/security", () => {
 		}
 
 		it("a segment of more than 1 MiB ends its link", async () => {
-			const { code, reason } = await ends([varint(MAX_SEGMENT_BYTES + 1), Buffer.of(2)]);
+			const { code, reason } = await ends([writeLengthPrefix(MAX_SEGMENT_BYTES + 1), Buffer.of(2)]);
 			assert.equal(code, 1);
 			assert.match(reason, /length of a segment/);
 		});
@@ -330,7 +325,7 @@ describe("forwarding/native/security", () => {
 
 		it("names of more than 256 bytes end the session", async () => {
 			const name = Buffer.alloc(MAX_NAME_BYTES + 1, "n");
-			const text = Buffer.concat([varint(name.length), name]);
+			const text = Buffer.concat([writeLengthPrefix(name.length), name]);
 			const message = Buffer.concat([Buffer.of(1, 1, 0), text, Buffer.from("[]")]);
 			for (const [type, body] of [
 				[0x12, message],
@@ -372,8 +367,7 @@ describe("forwarding/native/security", () => {
 			assert.deepEqual(app.connected, [direct.id]);
 			proxy.close();
 			// The app server does not wait for a proxy that it knows to be gone.
-			while (app.hub.links().some(({ links }) => links > 0))
-				await new Promise((resolve) => setImmediate(resolve));
+			await until(() => app.hub.links().every(({ links }) => links === 0));
 		});
 	});
 });

@@ -9,7 +9,7 @@ import {
 	writeHelloSegment,
 } from "../../../lib/forwarding/wire/index.js";
 import { createServer, type Hub } from "../../../lib/index.js";
-import { readMessagePack, writeMessagePack } from "../../../lib/protocols/index.js";
+import { readMessagePack, writeLengthPrefix, writeMessagePack } from "../../../lib/protocols/index.js";
 import { Scene, type Station } from "../support/scene.js";
 import { PlayedApp } from "./played-app.js";
 import { PlayedProxy } from "./played-proxy.js";
@@ -46,15 +46,11 @@ function fromTheFuture({ bytes, segment }: Told): Buffer[] {
 		const features = [...segment.hello.features, "f".repeat(MAX_NAME_BYTES), "teleport:2"];
 		const map = { later: { a: [1] }, v, ...others, features, __proto__: null };
 		const body = Buffer.concat([Buffer.of(1), writeMessagePack(map)]);
-		return [Buffer.concat([varint(body.length), body]), UNKNOWN_SEGMENT];
+		return [Buffer.concat([writeLengthPrefix(body.length), body]), UNKNOWN_SEGMENT];
 	}
 	if (segment.kind !== "data") return [UNKNOWN_SEGMENT, bytes];
 	const frames = Buffer.concat([UNKNOWN_FRAME, segment.data.frames, UNKNOWN_PARTS]);
 	return [UNKNOWN_SEGMENT, writeDataSegment({ ...segment.data, frames })];
-}
-
-function varint(value: number): Buffer {
-	return value < 0x80 ? Buffer.of(value) : Buffer.of((value & 0x7f) | 0x80, value >> 7);
 }
 
 /** A HELLO as it was recorded, with other versions. */
@@ -66,19 +62,15 @@ function helloOf(from: LinkRole, versions: Hello["versions"]): Buffer {
 
 describe("forwarding/native/versions", () => {
 	let scene: Scene;
-	const opened: { close(): unknown }[] = [];
 	beforeEach(() => {
 		scene = new Scene("native");
 	});
-	afterEach(async () => {
-		for (const each of opened.splice(0).reverse()) await each.close();
-		await scene.close();
-	});
+	afterEach(() => scene.close());
 
 	async function appServer(): Promise<{ readonly hub: Hub; readonly url: string }> {
 		const hub = appHub(TRUSTED);
 		const server = createServer().map("/dotnetify", hub);
-		opened.push({ close: () => server.close() });
+		scene.keep({ close: () => server.close() });
 		const { url } = await server.listen(0, "127.0.0.1");
 		return { hub, url };
 	}
@@ -86,7 +78,7 @@ describe("forwarding/native/versions", () => {
 	/** Says what a proxy has said, each time behind as much of the app server's as then. */
 	async function playProxy(url: string, bytesOf: (told: Told) => readonly Buffer[]): Promise<PlayedProxy> {
 		const proxy = await PlayedProxy.open(url, scene.watch);
-		opened.push(proxy);
+		scene.keep(proxy);
 		assert.equal(proxy.handshake, "{}");
 		let [data, hellos] = [0, 0];
 		for (const told of recorded()) {
@@ -109,7 +101,7 @@ describe("forwarding/native/versions", () => {
 		const [hello, ...rest] = recorded().filter(({ segment }) => segment.kind !== "bye");
 		assert.ok(hello?.from === "app" && hello.segment.kind === "hello");
 		const app = await PlayedApp.open(scene.watch, () => Buffer.concat(bytesOf(hello)));
-		opened.push(app);
+		scene.keep(app);
 		const proxy = await scene.proxy(app.url, NATIVE);
 		const play = async (): Promise<void> => {
 			let data = 0;
@@ -185,7 +177,7 @@ describe("forwarding/native/versions", () => {
 		const app = await scene.app({ accept: TRUSTED });
 		for (let times = 0; times < 3; times++) {
 			const proxy = await PlayedProxy.open(app.url, scene.watch);
-			opened.push(proxy);
+			scene.keep(proxy);
 			proxy.send(helloOf("proxy", [2, 3]));
 			await scene.until(() => proxy.isClosed);
 			assert.equal(proxy.bye?.code, 2);
@@ -202,7 +194,7 @@ describe("forwarding/native/versions", () => {
 
 	it("an app server of later versions alone gets BYE, and the proxy's log says what to upgrade", async () => {
 		const app = await PlayedApp.open(scene.watch, () => helloOf("app", [2, 3]));
-		opened.push(app);
+		scene.keep(app);
 		const proxy = await scene.proxy(app.url, { ...NATIVE, connectionPoolSize: 3 });
 		await scene.until(() => app.links >= 5);
 		assert.equal(app.bye?.code, 2);
@@ -217,7 +209,7 @@ describe("forwarding/native/versions", () => {
 	it("a proxy that is told BYE for its version says why in its log, and keeps trying", async () => {
 		const bye = Buffer.concat([Buffer.of(6, 4, 2, 3), Buffer.from("old")]);
 		const app = await PlayedApp.open(scene.watch, () => bye);
-		opened.push(app);
+		scene.keep(app);
 		const proxy = await scene.proxy(app.url, NATIVE);
 		await scene.until(() => app.links >= 2);
 		const told = proxy.logs.filter(

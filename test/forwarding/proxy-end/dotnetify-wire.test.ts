@@ -2,9 +2,8 @@ import assert from "node:assert/strict";
 import { Subject } from "@microsoft/signalr";
 import { forViewModels } from "../../../lib/forwarding/index.js";
 import { ManualClock } from "../../../lib/index.js";
-import { Scene } from "../support/scene.js";
-
-const range = (count: number): number[] => Array.from({ length: count }, (_, at) => at);
+import { until } from "../../hub/live.js";
+import { range, Scene } from "../support/scene.js";
 
 describe("forwarding/proxy-end/dotnetify-wire", () => {
 	let scene: Scene;
@@ -155,7 +154,7 @@ describe("forwarding/proxy-end/dotnetify-wire", () => {
 		app.release();
 		await closed;
 		// The client's socket says a few turns later that it is closed; nothing else may be left.
-		while (clock.pending > 0) await new Promise((resolve) => setImmediate(resolve));
+		await until(() => clock.pending === 0);
 		assert.deepEqual(proxy.undeliverable, []);
 	});
 

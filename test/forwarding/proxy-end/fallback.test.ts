@@ -1,7 +1,5 @@
 import assert from "node:assert/strict";
-import { codesOf, Scene, SECRET, type Station } from "../support/scene.js";
-
-const range = (count: number): number[] => Array.from({ length: count }, (_, at) => at);
+import { codesOf, range, Scene, SECRET, type Station } from "../support/scene.js";
 
 /** An app server that knows no native link, and a relay to it that is closed. */
 async function awayApp(scene: Scene): Promise<{ app: Station; open(): void; url: string }> {
@@ -24,9 +22,6 @@ describe("forwarding/proxy-end/app-server", () => {
 		scene = new Scene("native");
 	});
 	afterEach(() => scene.close());
-
-	const taken = ({ hub }: Station, count: number): Promise<void> =>
-		scene.until(() => hub.counters.get("forwarded") === count);
 
 	it("speaks dotNetify's wire to a server that knows no native link, and says so once", async () => {
 		const { app, url, open } = await awayApp(scene);
@@ -56,7 +51,7 @@ describe("forwarding/proxy-end/app-server", () => {
 				message: `Failed to invoke '${at === 0 ? "Update_VM" : "Request_VM"}' due to an error on the server.`,
 			}),
 		);
-		await taken(proxy, 9);
+		await scene.forwarded(proxy, 9);
 		open();
 		assert.deepEqual(await Promise.all(calls), Array(5).fill(null));
 		await Promise.all(refused);
@@ -97,7 +92,7 @@ describe("forwarding/proxy-end/app-server", () => {
 		const failed = new Promise<Error>((resolve) => {
 			client.connection.stream("count", 3).subscribe({ next() {}, complete() {}, error: resolve });
 		});
-		await taken(proxy, 1);
+		await scene.forwarded(proxy, 1);
 		open();
 		assert.match((await failed).message, /ERR_FORWARD_UNSUPPORTED/);
 		assert.deepEqual(codesOf(proxy), ["ERR_FORWARD_UNSUPPORTED"]);

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { forViewModels, forVmIds } from "../../../lib/forwarding/index.js";
 import { ManualClock } from "../../../lib/index.js";
-import { Scene, type Station, WIRES } from "../support/scene.js";
+import { until } from "../../hub/live.js";
+import { range, Scene, type Station, WIRES } from "../support/scene.js";
 
 const vmIds = (station: Station): unknown[] => station.calls.map(({ vmId }) => vmId);
-const range = (count: number): number[] => Array.from({ length: count }, (_, at) => at);
 
 for (const wire of WIRES)
 	describe(`forwarding/proxy-end/use-forwarding over the ${wire} wire`, () => {
@@ -274,7 +274,7 @@ for (const wire of WIRES)
 				range(100).map((at) => scene.data(at)),
 			);
 			// The client's socket says a few turns later that it is closed; nothing else may be left.
-			while (clock.pending > 0) await new Promise((resolve) => setImmediate(resolve));
+			await until(() => clock.pending === 0);
 			assert.deepEqual(proxy.undeliverable, []);
 			assert.equal(app.hub.counters.get("links"), 2);
 		});

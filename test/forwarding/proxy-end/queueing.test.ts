@@ -1,7 +1,5 @@
 import assert from "node:assert/strict";
-import { assertCounted, codesOf, failure, Scene } from "../support/scene.js";
-
-const range = (count: number): number[] => Array.from({ length: count }, (_, at) => at);
+import { assertCounted, codesOf, failure, range, Scene } from "../support/scene.js";
 
 describe("forwarding/proxy-end/queueing", () => {
 	let scene: Scene;

@@ -7,13 +7,13 @@ import {
 	type Client,
 	codesOf,
 	failure,
+	range,
 	Scene,
 	type Station,
 	WIRES,
 	type Wire,
 } from "../support/scene.js";
 
-const range = (count: number): number[] => Array.from({ length: count }, (_, at) => at);
 /** What a view model was told, whichever wire has carried it. */
 const toldOf = ({ data }: Call): unknown => (typeof data === "string" ? JSON.parse(data) : data);
 /** Sends an update for which nobody waits: over native links its answer comes from the app server. */

@@ -165,6 +165,17 @@ export class Scene {
 		return relay;
 	}
 
+	/** Resolves when a proxy has forwarded so many calls. */
+	forwarded({ hub }: Station, count: number): Promise<void> {
+		return this.until(() => hub.counters.get("forwarded") === count);
+	}
+
+	/** Closes it with everything else. */
+	keep<T extends { close(): unknown }>(each: T): T {
+		this.#opened.push(async () => each.close());
+		return each;
+	}
+
 	/** Resolves when this many links of a proxy have come up. */
 	links(proxy: Station, count: number): Promise<void> {
 		return this.until(
@@ -229,6 +240,11 @@ export class Scene {
 		this.#opened.push(close);
 		return { hub, url, port, calls, logs, connected, disconnected, undeliverable, close };
 	}
+}
+
+/** The numbers from 0 on. */
+export function range(count: number): number[] {
+	return Array.from({ length: count }, (_, at) => at);
 }
 
 /** What a client is told in place of a view model's response. */

@@ -4,9 +4,16 @@ import { deferred } from "../../../lib/base/index.js";
 import { acceptLinks, replicas } from "../../../lib/forwarding/index.js";
 import { createHub, createServer, type Hub, method } from "../../../lib/index.js";
 import { FakeWire, identityOf, invocation } from "../../hub/fakes.js";
-import { type Client, codesOf, Scene, SECRET, type Station, type StationOptions } from "../support/scene.js";
+import {
+	type Client,
+	codesOf,
+	range,
+	Scene,
+	SECRET,
+	type Station,
+	type StationOptions,
+} from "../support/scene.js";
 
-const range = (count: number): number[] => Array.from({ length: count }, (_, at) => at);
 const dataOf = ({ calls }: Station): unknown[] => calls.map(({ data }) => data);
 const reopening: StationOptions = { recovery: "reopen" };
 
@@ -17,8 +24,6 @@ describe("forwarding/upstream/native-upstream", () => {
 	});
 	afterEach(() => scene.close());
 
-	const taken = ({ hub }: Station, count: number): Promise<void> =>
-		scene.until(() => hub.counters.get("forwarded") === count);
 	const lost = ({ logs }: Station): number =>
 		logs.filter(({ message }) => message.startsWith("A link to an app server was lost")).length;
 
@@ -98,7 +103,7 @@ describe("forwarding/upstream/native-upstream", () => {
 		const answers = clients.map((client) => client.invoke("echo", "late"));
 		for (const { connection } of clients)
 			for (const at of range(5)) void connection.send("Update_VM", "V", at);
-		await taken(proxy, 3 + 3 + 15);
+		await scene.forwarded(proxy, 3 + 3 + 15);
 		const second = await restart();
 		assert.deepEqual(await Promise.all(answers), ["late", "late", "late"]);
 		await scene.until(() => second.calls.length === 15);
@@ -240,11 +245,11 @@ describe("forwarding/upstream/native-upstream", () => {
 		const upload = new Subject<number>();
 		const answer = client.invoke("sum", upload);
 		for (const at of range(20)) upload.next(at);
-		await taken(proxy, 1);
+		await scene.forwarded(proxy, 1);
 		// A second client's call shows that its reading goes on, and that what the first has sent is here.
 		const other = await scene.client(proxy.url);
 		const last = other.invoke("sum", new Subject()).catch(() => {});
-		await taken(proxy, 2);
+		await scene.forwarded(proxy, 2);
 		relay.on();
 		upload.complete();
 		assert.equal(await answer, 20);

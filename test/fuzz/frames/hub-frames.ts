@@ -1,4 +1,5 @@
 import { createRequire } from "node:module";
+import { writeLengthPrefix } from "../../../lib/protocols/index.js";
 import { mutatedBytes } from "./mutate-bytes.js";
 import { mutatedValue, oddValue } from "./mutate-value.js";
 import type { Random } from "./random.js";
@@ -16,14 +17,6 @@ const LEFT_ALONE = 5;
 
 function jsonRecord(message: unknown): Buffer {
 	return Buffer.from(`${JSON.stringify(message) ?? "undefined"}${SEPARATOR}`);
-}
-
-/** A length of seven bits a byte, low ones first. */
-function varint(length: number): Buffer {
-	const bytes: number[] = [];
-	let left = length;
-	for (; left >= 128; left = Math.floor(left / 128)) bytes.push((left % 128) | 0x80);
-	return Buffer.from([...bytes, left]);
 }
 
 /** A message in the order of the MessagePack hub protocol. */
@@ -61,12 +54,12 @@ function packed(message: unknown): Buffer {
 
 /** Most lengths are right; the others are too small, too large, or none. */
 function lengthOf(body: Buffer, random: Random): Buffer {
-	if (!random.once(12)) return varint(body.length);
+	if (!random.once(12)) return writeLengthPrefix(body.length);
 	return random.pick<() => Buffer>([
-		() => varint(random.below(body.length + 40)),
-		() => varint(0),
-		() => varint(32_768 + random.below(3)),
-		() => varint(0x7fff_ffff),
+		() => writeLengthPrefix(random.below(body.length + 40)),
+		() => writeLengthPrefix(0),
+		() => writeLengthPrefix(32_768 + random.below(3)),
+		() => writeLengthPrefix(0x7fff_ffff),
 		() => Buffer.from([0xff, 0xff, 0xff, 0xff, 0x0f]),
 		() => Buffer.from([0x80, 0x80, 0x80, 0x80, 0x80, 0x01]),
 		() => Buffer.from([0x80 | (body.length % 128), 0x80, 0x80, 0x00]),
@@ -97,7 +90,7 @@ export function messagePackFrame(random: Random): Buffer {
 }
 
 function framed(body: Buffer): Buffer {
-	return Buffer.concat([varint(body.length), body]);
+	return Buffer.concat([writeLengthPrefix(body.length), body]);
 }
 
 const HANDSHAKES: readonly [object, ...object[]] = [

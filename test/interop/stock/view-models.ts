@@ -5,6 +5,7 @@ import {
 	type ViewModelClient,
 } from "../../../lib/dotnetify/index.js";
 import { type Hub, HubException, type HubOptions } from "../../../lib/index.js";
+import { Ticker } from "./ticker.js";
 
 /** A computed property, a command, a value from `$vmArg`. */
 class Hello extends ViewModel {
@@ -160,23 +161,6 @@ class Details extends ViewModel {
 
 	show(id: number): void {
 		this.Shown = id;
-	}
-}
-
-/** Pushes by itself. */
-class Ticker extends ViewModel {
-	Ticks = 0;
-	#timer: NodeJS.Timeout | undefined;
-
-	override onCreated(): void {
-		this.#timer = setInterval(() => {
-			this.Ticks++;
-			this.pushUpdates();
-		}, 10);
-	}
-
-	override dispose(): void {
-		clearInterval(this.#timer);
 	}
 }
 
