@@ -271,7 +271,7 @@ export class Upstream {
 	#refusal(text: string): ForwardingFailure {
 		const hint =
 			isAboutInvoke(text) && text.endsWith("Method does not exist.")
-				? " It takes no links from here: set LINK_SECRET to the same value on both, or LINK_TRUSTED there."
+				? " It takes no links from here: set LINK_SECRET to the same value on both, or LINK_NAMES or LINK_TRUSTED there."
 				: ` It said: ${text}`;
 		return { code: "ERR_FORWARD_REFUSED", reason: `The app server ${this.url} refused the message.${hint}` };
 	}
