@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Place, type PlaceOptions } from "./processes/place.js";
 import { Front } from "./rolling/front.js";
 import { emptyBooks, Page } from "./rolling/page.js";
-import { Program } from "./rolling/program.js";
 import { until } from "./until.js";
 
-const SECRET = "a secret of the rolling deploy";
 const PAGES = 30;
 const SPREAD_MS = 800;
 /** Rounds of every page between two restarts. */
@@ -12,24 +14,37 @@ const ROUNDS = 5;
 
 describe("chaos: a rolling deploy", function () {
 	this.timeout(60_000);
-	let programs: Program[] = [];
+	let folder: string;
+	const places: Place[] = [];
 	let front: Front;
 	let pages: Page[] = [];
 
 	afterEach(async () => {
 		await Promise.all(pages.map((page) => page.close()));
-		for (const program of programs) program.kill();
+		await Promise.all(places.splice(0).map((place) => place.close()));
 		await front.close();
+		rmSync(folder, { recursive: true, force: true });
 	});
 
+	function pair(program: PlaceOptions["program"], settings: object): readonly [Place, Place] {
+		const made = [0, 1].map((index) => new Place({ program, index, folder, settings }));
+		places.push(...made);
+		return made as unknown as readonly [Place, Place];
+	}
+
+	/** Resolves when it is ready for traffic. */
+	async function start(place: Place): Promise<void> {
+		await place.start();
+		await place.child.ready;
+	}
+
 	it("loses no message and fails no invocation while every process is restarted under load", async () => {
-		const apps = [new Program("app", { secret: SECRET }), new Program("app", { secret: SECRET })];
-		programs = [...apps];
-		await Promise.all(apps.map((app) => app.start()));
-		const settings = { secret: SECRET, urls: apps.map(({ url }) => url), spreadMs: SPREAD_MS };
-		const proxies = [new Program("proxy", settings), new Program("proxy", settings)];
-		programs.push(...proxies);
-		await Promise.all(proxies.map((proxy) => proxy.start()));
+		folder = mkdtempSync(join(tmpdir(), "trunkline-rolling-"));
+		const apps = pair("app-server", { kind: "tally" });
+		await Promise.all(apps.map(start));
+		const url = apps.map((app) => app.url);
+		const proxies = pair("proxy", { kind: "plain", url, spreadMs: SPREAD_MS });
+		await Promise.all(proxies.map(start));
 		front = await Front.open(proxies);
 		const books = emptyBooks();
 		pages = Array.from({ length: PAGES }, (_, at) => new Page(front.url, books, at % 3 === 0));
@@ -43,7 +58,7 @@ describe("chaos: a rolling deploy", function () {
 		for (const app of apps) {
 			assert.equal(await app.stop(), 0);
 			await rounds();
-			await app.start();
+			await start(app);
 			await rounds();
 		}
 		assert.deepEqual(
@@ -56,7 +71,7 @@ describe("chaos: a rolling deploy", function () {
 			front.proxies = proxies.filter((other) => other !== proxy);
 			assert.equal(await proxy.stop(), 0);
 			await rounds();
-			await proxy.start();
+			await start(proxy);
 			front.proxies = proxies;
 			await rounds();
 		}
@@ -70,7 +85,9 @@ describe("chaos: a rolling deploy", function () {
 		);
 		assert.deepEqual([books.failed, books.wrong, books.ended], [[], [], 0]);
 		assert.deepEqual(
-			programs.flatMap(({ troubles }) => troubles),
+			places.flatMap((place) =>
+				place.told((told) => ("undeliverable" in told || "fault" in told ? told : undefined)),
+			),
 			[],
 		);
 		assert.ok(reconnects >= PAGES && underWay <= reconnects);

@@ -5,11 +5,13 @@ import { keepBooks, run, settingsOf } from "./asked.js";
 import { JournalWriter } from "./journal.js";
 import { plainHub } from "./plain-hub.js";
 import { type AppSettings, SECRET } from "./settings.js";
+import { tallyHub } from "./tally-hub.js";
 import { viewsHub } from "./views-hub.js";
 
 const settings = settingsOf<AppSettings>();
 const journal = new JournalWriter(settings.journal, settings.incarnation);
-const hub = settings.kind === "views" ? viewsHub(settings, journal) : plainHub(settings, journal);
+const HUBS = { plain: plainHub, views: viewsHub, tally: tallyHub };
+const hub = HUBS[settings.kind](settings, journal);
 keepBooks(hub, journal);
 hub.use(acceptLinks({ ...settings.accept, secrets: [SECRET] }));
 await run({ hub, server: createServer(), port: settings.port, journal });

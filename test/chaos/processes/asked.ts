@@ -13,6 +13,8 @@ export interface Program {
 	readonly server: Server;
 	readonly port: number;
 	readonly journal: JournalWriter;
+	/** Over how long clients are sent away at the end, in milliseconds. */
+	readonly spreadMs?: number | undefined;
 	/** How many messages were taken of each client. */
 	taken?(): Readonly<Record<string, number>>;
 }
@@ -60,7 +62,7 @@ function factsOf({ hub, taken }: Program): Facts {
 
 /** Starts to listen, and answers the parent from then on. */
 export async function run(program: Program): Promise<void> {
-	const { hub, server, journal, port } = program;
+	const { hub, server, journal, port, spreadMs } = program;
 	process.on("message", ({ id, ...question }: Question & { readonly id: number }) => {
 		if (question.ask === "block") block(question.ms);
 		process.send?.({ id, facts: factsOf(program) });
@@ -68,7 +70,7 @@ export async function run(program: Program): Promise<void> {
 	// A parent that is gone, however it went, takes this process with it.
 	process.once("disconnect", () => process.exit());
 	process.once("SIGTERM", () => {
-		void server.close({ timeoutMs: CLOSE_TIMEOUT_MS }).then(() => {
+		void server.close({ timeoutMs: CLOSE_TIMEOUT_MS, spreadMs }).then(() => {
 			journal.tell({ taken: program.taken?.() ?? {} });
 			process.exit(0);
 		});

@@ -8,8 +8,8 @@ export const SECRET = "a secret that only chaos knows";
 /** The group that every client of a plain hub is in. */
 export const EVERYONE = "everyone";
 
-/** What an app server's hub is: methods of its own, or view models. */
-export type HubKind = "plain" | "views";
+/** What an app server's hub is: methods of its own, view models, or view models that find what is lost. */
+export type HubKind = "plain" | "views" | "tally";
 
 /** What every process of a stage is told. */
 export interface ProcessSettings {
@@ -33,8 +33,10 @@ export interface AppSettings extends ProcessSettings {
 
 /** What a proxy's process is told. */
 export interface ProxySettings extends ProcessSettings {
-	/** Where its app server is. */
-	readonly url: string;
+	/** Where its app server is, or where equal ones are, which take clients in turn. */
+	readonly url: string | readonly string[];
+	/** Over how long its clients are sent away when it is asked to end, in milliseconds; at once without. */
+	readonly spreadMs?: number | undefined;
 	readonly forwarding?: Omit<ForwardingOptions, "secret" | "filter"> | undefined;
 }
 

@@ -1,19 +1,19 @@
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
-import type { Program } from "./program.js";
+import type { Place } from "../processes/place.js";
 
 /** What a load balancer is to clients: one address, which leads to the proxies that take new ones, in turn. */
 export class Front {
 	readonly #server: Server;
 	readonly #sockets = new Set<Socket>();
-	#proxies: readonly Program[];
+	#proxies: readonly Place[];
 	#next = 0;
 
-	private constructor(proxies: readonly Program[]) {
+	private constructor(proxies: readonly Place[]) {
 		this.#proxies = proxies;
 		this.#server = createServer((near) => this.#take(near));
 	}
 
-	static async open(proxies: readonly Program[]): Promise<Front> {
+	static async open(proxies: readonly Place[]): Promise<Front> {
 		const front = new Front(proxies);
 		await new Promise<void>((resolve) => front.#server.listen(0, "127.0.0.1", resolve));
 		return front;
@@ -24,7 +24,7 @@ export class Front {
 	}
 
 	/** Sends new clients to these proxies from now on; those that are there stay. */
-	set proxies(proxies: readonly Program[]) {
+	set proxies(proxies: readonly Place[]) {
 		this.#proxies = proxies;
 	}
 

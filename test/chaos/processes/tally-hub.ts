@@ -1,7 +1,6 @@
-// An app server of the rolling deploy: a view model that finds every message that is lost or comes twice.
 import { createViewModelHub, MulticastViewModel, ViewModel } from "../../../lib/dotnetify/index.js";
-import { acceptLinks } from "../../../lib/forwarding/index.js";
-import { type ServeSettings, serve, settingsOf } from "./serve.js";
+import type { Hub } from "../../../lib/index.js";
+import type { AppSettings } from "./settings.js";
 
 interface Kept {
 	readonly last: number;
@@ -10,7 +9,6 @@ interface Kept {
 
 /** Takes numbers, which must follow one another, whatever process takes them. */
 class Tally extends ViewModel {
-	readonly Process = process.pid;
 	Last = 0;
 	Wrong = 0;
 
@@ -31,7 +29,6 @@ class Tally extends ViewModel {
 
 /** All clients share it. */
 class Board extends MulticastViewModel {
-	readonly Process = process.pid;
 	Text = "";
 
 	Write(text: string): void {
@@ -39,7 +36,7 @@ class Board extends MulticastViewModel {
 	}
 }
 
-const settings = settingsOf<ServeSettings & { readonly secret: string }>();
-const hub = createViewModelHub({ viewModels: { Tally, Board } });
-hub.use(acceptLinks({ secrets: [settings.secret] }));
-await serve(hub, settings);
+/** A hub with a view model that finds every message that is lost or comes twice, and moves with its client. */
+export function tallyHub({ hub: options }: AppSettings): Hub {
+	return createViewModelHub({ ...options, viewModels: { Tally, Board } });
+}
