@@ -12,6 +12,17 @@ function three(rig: Rig): [TestLink, TestLink, TestLink] {
 	];
 }
 
+/** Three links of which the first holds "1" up: the link itself, the one that got a copy of it, and the third. */
+function overtaken(rig: Rig): [TestLink, TestLink, TestLink] {
+	const [a, b, c] = three(rig);
+	rig.acknowledge([
+		[b, 1],
+		[c, 1],
+	]);
+	rig.clock.advance(30);
+	return b.texts.includes("1") ? [a, b, c] : [a, c, b];
+}
+
 const textsOf = (links: readonly TestLink[]): string[] => links.flatMap(({ texts }) => texts).sort();
 
 describe("forwarding/session/copying", () => {
@@ -93,14 +104,7 @@ describe("forwarding/session/copying", () => {
 
 	it("copies a copy again when the link that took it holds it up, too", () => {
 		const rig = new Rig();
-		const [a, b, c] = three(rig);
-		rig.acknowledge([
-			[b, 1],
-			[c, 1],
-		]);
-		rig.clock.advance(30);
-		const holder = [b, c].find(({ texts }) => texts.includes("1")) as TestLink;
-		const other = [b, c].find((link) => link !== holder) as TestLink;
+		const [a, holder, other] = overtaken(rig);
 		rig.say("4", "5");
 		rig.clock.advance(1);
 		rig.acknowledge([[other, other.segments.length]]);
@@ -111,32 +115,22 @@ describe("forwarding/session/copying", () => {
 
 	it("copies nothing that has come after all on the link that held it up", () => {
 		const rig = new Rig();
-		const [a, b, c] = three(rig);
-		const others = [b, c];
-		const ackOther = (link: TestLink): void => rig.acknowledge([[link, link.segments.length]]);
-		for (const link of others) ackOther(link);
-		rig.clock.advance(30);
-		const holder = others.find(({ texts }) => texts.includes("1")) as TestLink;
-		ackOther(a);
+		const [a, holder, other] = overtaken(rig);
+		const acknowledgeAll = (link: TestLink): void => rig.acknowledge([[link, link.segments.length]]);
+		acknowledgeAll(a);
 		rig.say("4", "5", "6");
-		for (const link of [a, b, c]) if (link !== holder) ackOther(link);
+		for (const link of [a, other]) acknowledgeAll(link);
 		rig.clock.advance(50);
 		assert.ok(rig.events.includes(`${holder.link}.1 suspect`));
-		const again = [a, b, c].flatMap(({ texts }) => texts).filter((text) => text === "1");
+		const again = [a, holder, other].flatMap(({ texts }) => texts).filter((text) => text === "1");
 		assert.equal(again.length, 2);
 	});
 
 	it("sends what is on a lost link only, not what was copied from it", () => {
 		const rig = new Rig();
-		const [a, b, c] = three(rig);
-		rig.acknowledge([
-			[b, 1],
-			[c, 1],
-		]);
-		rig.clock.advance(30);
+		const [a, holder] = overtaken(rig);
 		rig.session.removeLink(a.link, 1);
 		assert.equal(rig.session.counters.resent, 0);
-		const holder = [b, c].find(({ texts }) => texts.includes("1")) as TestLink;
 		rig.session.removeLink(holder.link, 1);
 		assert.equal(rig.session.counters.resent, 1);
 	});
