@@ -64,10 +64,6 @@ export class SegmentLink {
 		this.#backoff = new Backoff(settings.reconnect);
 	}
 
-	get isUp(): boolean {
-		return this.#state === "up";
-	}
-
 	/** Starts to connect, and never gives up. */
 	open(): void {
 		if (this.#state !== "resting") return;

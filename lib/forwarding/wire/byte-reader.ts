@@ -33,11 +33,6 @@ export class ByteReader {
 		return this.#at === this.#end;
 	}
 
-	/** Bytes left. */
-	get left(): number {
-		return this.#end - this.#at;
-	}
-
 	byte(): number {
 		if (this.#at >= this.#end) throw endsTooEarly();
 		return this.#bytes[this.#at++] ?? 0;

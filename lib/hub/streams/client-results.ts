@@ -49,11 +49,6 @@ export class ClientResults {
 		this.#watched = watched;
 	}
 
-	/** Calls that wait for their answer. */
-	get size(): number {
-		return this.#pending.size;
-	}
-
 	/**
 	 * Calls a method of one client and waits for its answer.
 	 * @throws HubException with the client's text, where it answers with an error
