@@ -8,10 +8,10 @@ import {
 	plainMessage,
 	type RecordVector,
 	readVectors,
-	split,
 	throwsCode,
 	toMessage,
 	toPlain,
+	unframed,
 } from "./messages.js";
 
 const stock = new JsonHubProtocol();
@@ -24,12 +24,6 @@ function parse(text: string): PlainMessage | undefined {
 function written(item: unknown): string {
 	const text = jsonProtocol.write({ type: 2, invocationId: "1", item }).toString();
 	return text.slice('{"type":2,"invocationId":"1","item":'.length, -2);
-}
-
-function unframed(bytes: Buffer): Buffer {
-	const [record] = split(jsonProtocol.createSplitter(Number.POSITIVE_INFINITY), [bytes]);
-	assert.ok(record);
-	return record;
 }
 
 /** What only the other protocol says. */
@@ -84,7 +78,7 @@ describe("protocols/json-protocol", () => {
 	it("reads what it wrote", () => {
 		fc.assert(
 			fc.property(plainMessage, (message) => {
-				const record = unframed(jsonProtocol.write(toMessage(message)));
+				const record = unframed(jsonProtocol, jsonProtocol.write(toMessage(message)));
 				assert.deepEqual(toPlain(jsonProtocol.parse(record)), asJsonReads(message));
 			}),
 		);
@@ -109,7 +103,7 @@ describe("protocols/json-protocol", () => {
 			fc.property(plainMessage, (message) => {
 				const { hasResult: _, ...plain } = message;
 				const text = stock.writeMessage(plain as unknown as Parameters<typeof stock.writeMessage>[0]);
-				assert.deepEqual(toPlain(jsonProtocol.parse(unframed(Buffer.from(text)))), message);
+				assert.deepEqual(toPlain(jsonProtocol.parse(unframed(jsonProtocol, Buffer.from(text)))), message);
 			}),
 		);
 	});

@@ -9,10 +9,10 @@ import {
 	plainMessage,
 	type RecordVector,
 	readVectors,
-	split,
 	throwsCode,
 	toMessage,
 	toPlain,
+	unframed,
 } from "./messages.js";
 
 const stock = new MessagePackHubProtocol();
@@ -21,17 +21,14 @@ function parse(hex: string): PlainMessage | undefined {
 	return toPlain(messagePackProtocol.parse(Buffer.from(hex, "hex")));
 }
 
-function unframed(bytes: Buffer): Buffer {
-	const [record] = split(messagePackProtocol.createSplitter(Number.POSITIVE_INFINITY), [bytes]);
-	assert.ok(record);
-	return record;
-}
-
 const BEFORE_ITEM = "940280a131";
 
 /** Our bytes for one item in hex, without the message around it. */
 function written(item: unknown): string {
-	const record = unframed(messagePackProtocol.write({ type: 2, invocationId: "1", item })).toString("hex");
+	const record = unframed(
+		messagePackProtocol,
+		messagePackProtocol.write({ type: 2, invocationId: "1", item }),
+	).toString("hex");
 	assert.ok(record.startsWith(BEFORE_ITEM));
 	return record.slice(BEFORE_ITEM.length);
 }
@@ -80,7 +77,7 @@ describe("protocols/messagepack-protocol", () => {
 		it(`writes and reads: ${name}`, () => {
 			assert.equal(messagePackProtocol.write(toMessage(message)).toString("hex"), messagepack);
 			assert.deepEqual(
-				toPlain(messagePackProtocol.parse(unframed(Buffer.from(messagepack, "hex")))),
+				toPlain(messagePackProtocol.parse(unframed(messagePackProtocol, Buffer.from(messagepack, "hex")))),
 				message,
 			);
 		});
@@ -99,7 +96,7 @@ describe("protocols/messagepack-protocol", () => {
 	it("reads what it wrote", () => {
 		fc.assert(
 			fc.property(plainMessage, (message) => {
-				const record = unframed(messagePackProtocol.write(toMessage(message)));
+				const record = unframed(messagePackProtocol, messagePackProtocol.write(toMessage(message)));
 				assert.deepEqual(toPlain(messagePackProtocol.parse(record)), asRead(message));
 			}),
 		);
@@ -124,7 +121,7 @@ describe("protocols/messagepack-protocol", () => {
 				const bytes = Buffer.from(
 					stock.writeMessage(plain as unknown as Parameters<typeof stock.writeMessage>[0]),
 				);
-				const read = toPlain(messagePackProtocol.parse(unframed(bytes)));
+				const read = toPlain(messagePackProtocol.parse(unframed(messagePackProtocol, bytes)));
 				assert.deepEqual(read, asStockWrites(message));
 			}),
 		);
@@ -147,7 +144,9 @@ describe("protocols/messagepack-protocol", () => {
 	it("throws nothing but ERR_PROTOCOL for a message with one byte changed", () => {
 		fc.assert(
 			fc.property(plainMessage, fc.nat(), fc.nat(255), (message, at, byte) => {
-				const record = Buffer.from(unframed(messagePackProtocol.write(toMessage(message))));
+				const record = Buffer.from(
+					unframed(messagePackProtocol, messagePackProtocol.write(toMessage(message))),
+				);
 				record[at % record.length] = byte;
 				try {
 					messagePackProtocol.parse(record);

@@ -3,7 +3,13 @@ import { readFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 import fc from "fast-check";
 import { type ErrorCode, TrunklineError } from "../../lib/errors/index.js";
-import { Arguments, type HubMessage, MessageType, type RecordSplitter } from "../../lib/protocols/index.js";
+import {
+	Arguments,
+	type HubMessage,
+	type HubProtocol,
+	MessageType,
+	type RecordSplitter,
+} from "../../lib/protocols/index.js";
 
 /** A hub message as JSON has it: the arguments are an array. */
 export type PlainMessage = Readonly<Record<string, unknown>> & {
@@ -53,6 +59,13 @@ export function split(splitter: RecordSplitter, chunks: readonly Buffer[]): Buff
 		for (let record = splitter.next(); record; record = splitter.next()) records.push(record);
 	}
 	return records;
+}
+
+/** The one message that bytes hold, without what frames it. */
+export function unframed(protocol: HubProtocol, bytes: Buffer): Buffer {
+	const [record] = split(protocol.createSplitter(Number.POSITIVE_INFINITY), [bytes]);
+	assert.ok(record);
+	return record;
 }
 
 /** Cuts bytes at the given places (taken modulo the length). */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { deferred, type Log, ManualClock } from "../../lib/base/index.js";
+import { type Deferred, deferred, type Log, ManualClock } from "../../lib/base/index.js";
 import type { EndpointOptions, User } from "../../lib/transports/index.js";
 import {
 	ask,
@@ -33,6 +33,24 @@ const userByHeader: EndpointOptions["authenticate"] = ({ headers }) => {
 	if (id === "nobody") throw new Error("unknown user");
 	return typeof id === "string" ? { id } : undefined;
 };
+
+/** An endpoint that asks who a client is, and waits for the answer. */
+async function serveAsking(): Promise<{
+	readonly served: Served;
+	/** Resolved when it asks. */
+	readonly asked: Deferred<void>;
+	readonly answer: Deferred<User | undefined>;
+}> {
+	const answer = deferred<User | undefined>();
+	const asked = deferred();
+	const served = await serve({
+		authenticate() {
+			asked.resolve();
+			return answer.promise;
+		},
+	});
+	return { served, asked, answer };
+}
 
 describe("transports/endpoint requests without an upgrade", () => {
 	let served: Served;
@@ -279,14 +297,7 @@ describe("transports/endpoint limits", () => {
 	});
 
 	it("close: an upgrade that still waits for authenticate is 503", async () => {
-		const answer = deferred<User | undefined>();
-		const asked = deferred();
-		const served = await serve({
-			authenticate() {
-				asked.resolve();
-				return answer.promise;
-			},
-		});
+		const { served, asked, answer } = await serveAsking();
 		const refused = refusal(served.port, "/chat");
 		await asked.promise;
 		served.endpoint.close();
@@ -331,14 +342,7 @@ describe("transports/endpoint owners' mistakes", () => {
 	}
 
 	it("outlives a client that goes away while authenticate works", async () => {
-		const answer = deferred<User | undefined>();
-		const asked = deferred();
-		const served = await serve({
-			authenticate() {
-				asked.resolve();
-				return answer.promise;
-			},
-		});
+		const { served, asked, answer } = await serveAsking();
 		const socket = rawSocket(served.port);
 		socket.write(upgradeRequest("/chat"));
 		await asked.promise;
