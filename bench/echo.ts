@@ -36,9 +36,9 @@ const WAYS: readonly Way[] = [
 
 const STANDS: readonly (readonly [StandKind, string])[] = [
 	["direct", "direct"],
-	["proxy", "proxy, json links"],
-	["proxy-messagepack", "proxy, messagepack links"],
-	["behind-proxy", "app server behind it, json links"],
+	["proxy", "proxy"],
+	["proxy-dotnetify", "proxy, dotNetify's wire"],
+	["behind-proxy", "app server behind it"],
 ];
 
 /** Echo round trips. */

@@ -25,8 +25,8 @@ const WAYS: readonly { readonly name: string; readonly call: Call }[] = [
 
 const STANDS: readonly (readonly [StandKind, string])[] = [
 	["direct", "direct"],
-	["proxy", "proxy, json links"],
-	["behind-proxy", "app server behind it, json links"],
+	["proxy", "proxy"],
+	["behind-proxy", "app server behind it"],
 ];
 
 /** One message to everybody. Over a link a group costs its name, and everybody else a list of all ids. */

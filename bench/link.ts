@@ -6,6 +6,7 @@ import { fanOutTrials } from "./fan-out.js";
 import type { WindowResult } from "./load/job.js";
 import type { Sizes } from "./settings.js";
 import { startLoad, startSubject } from "./stand.js";
+import type { Wire } from "./subject/role.js";
 import { ask, type Trial } from "./trial.js";
 
 const ROUND_MS = 500;
@@ -65,19 +66,19 @@ class CountingRelay {
 
 /** Counts what crosses the links; a pass of its own, since counting disturbs. */
 export async function measureLinks(sizes: Sizes): Promise<LinkBytes[]> {
-	const isLinked = ({ stand }: Trial): boolean => stand === "proxy" || stand === "proxy-messagepack";
+	const isLinked = ({ stand }: Trial): boolean => stand === "proxy" || stand === "proxy-dotnetify";
 	const smallest = { ...sizes, fanOutClients: sizes.fanOutClients.slice(0, 1) };
 	const trials = [...echoTrials(sizes), ...fanOutTrials(smallest)].filter(isLinked);
 	const results: LinkBytes[] = [];
-	for (const kind of ["proxy", "proxy-messagepack"] as const) {
+	for (const kind of ["proxy", "proxy-dotnetify"] as const) {
 		const some = trials.filter(({ stand }) => stand === kind);
-		results.push(...(await countBytes(some, kind === "proxy-messagepack")));
+		results.push(...(await countBytes(some, kind === "proxy" ? "native" : "dotnetify")));
 	}
 	return results;
 }
 
 /** Counts what crosses the links of one proxy. */
-export async function countBytes(trials: readonly Trial[], useMessagePack = false): Promise<LinkBytes[]> {
+export async function countBytes(trials: readonly Trial[], wire: Wire = "native"): Promise<LinkBytes[]> {
 	const stops: (() => Promise<void> | void)[] = [];
 	try {
 		const app = await startSubject("app server", { role: "app-server" }, OTHER_CORE);
@@ -85,7 +86,7 @@ export async function countBytes(trials: readonly Trial[], useMessagePack = fals
 		const relay = new CountingRelay(app.port);
 		stops.unshift(() => relay.close());
 		const appServer = `http://127.0.0.1:${await relay.listen()}`;
-		const proxy = await startSubject("proxy", { role: "proxy", appServer, useMessagePack }, MEASURED_CORE);
+		const proxy = await startSubject("proxy", { role: "proxy", appServer, wire }, MEASURED_CORE);
 		stops.unshift(() => proxy.child.stop());
 		const load = await startLoad();
 		stops.unshift(() => load.stop());

@@ -6,7 +6,7 @@ import type { SubjectRole } from "./subject/role.js";
 
 /** Which servers stand, and which of them is measured. */
 export type StandKind =
-	| ("ws" | "ws-json" | "direct" | "proxy" | "proxy-messagepack" | "behind-proxy")
+	| ("ws" | "ws-json" | "direct" | "proxy" | "proxy-dotnetify" | "behind-proxy")
 	| ("aspnet" | "socket-io")
 	| ("ws-relay" | BalancerName);
 
@@ -73,7 +73,7 @@ export async function startStand(kind: StandKind): Promise<Stand> {
 		{
 			role: "proxy",
 			appServer: `http://127.0.0.1:${app.port}`,
-			useMessagePack: kind === "proxy-messagepack",
+			wire: kind === "proxy-dotnetify" ? "dotnetify" : "native",
 		},
 		isBehind ? OTHER_CORE : MEASURED_CORE,
 	);

@@ -65,8 +65,11 @@ async function startAppServer(): Promise<number> {
 	return (await server.listen(0, HOST)).port;
 }
 
-async function startProxy({ appServer, useMessagePack }: ProxyRole): Promise<number> {
-	const options: ForwardingOptions = { secret: secrets()[0], useMessagePack };
+async function startProxy({ appServer, wire }: ProxyRole): Promise<number> {
+	// An option of no declaration: a proxy offers native links wherever it can.
+	const options: ForwardingOptions & { readonly nativeLinks: boolean } = {
+		...{ secret: secrets()[0], nativeLinks: wire === "native" },
+	};
 	const hub = createHub()({ ...SETTINGS, methods: {} });
 	const viewModels = createViewModelHub(SETTINGS);
 	hub.use(useForwarding(appServer, options));

@@ -1,9 +1,13 @@
+/** What links carry. */
+export type Wire = "native" | "dotnetify";
+
 /** A proxy in front of an app server. */
 export interface ProxyRole {
 	readonly role: "proxy";
 	/** Its url, without a path. */
 	readonly appServer: string;
-	readonly useMessagePack: boolean;
+	/** What it speaks to it: native links, or what dotNetify's own servers understand. */
+	readonly wire: Wire;
 }
 
 /** Passes WebSocket messages on, over a socket of its own for each client. */

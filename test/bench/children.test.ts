@@ -8,7 +8,7 @@ describe("bench/children", function () {
 	this.timeout(30_000);
 
 	it("names the child and its last error in one line when it cannot start", async () => {
-		const parameter = { role: "proxy", appServer: "nowhere", useMessagePack: false };
+		const parameter = { role: "proxy", appServer: "nowhere", wire: "native" };
 		const child = new Child("proxy", { program: "subject/main", parameter, core: undefined });
 		try {
 			await assert.rejects(child.started(), (error: unknown) => {
