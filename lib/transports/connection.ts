@@ -56,6 +56,12 @@ export interface ConnectionListener {
 	 * from inside `close` or `abort`. Bytes that came before the end are delivered first: while paused, for up to 5 s.
 	 */
 	closed(error?: Error): void;
+	/**
+	 * More waits than `maxBufferedBytes`, and what was sent since is dropped: the owner says its last words (they are taken
+	 * whatever waits) and ends the connection by `close`, so that a client that does read gets all of it. Never called from
+	 * inside `send`. Absent: the connection is aborted.
+	 */
+	tooSlow?(error: Error): void;
 	/** {@link Connection.isFull} was true and is not any more. */
 	drained?(): void;
 	/**
@@ -103,7 +109,7 @@ export interface Connection {
 	/**
 	 * Queues bytes (kept, not copied: do not change them). All that is sent in one turn of the event loop leaves in one
 	 * write, bytes of one format in one frame. Ignored once closed. When more than `maxBufferedBytes` wait already, the
-	 * connection is aborted with `ERR_SLOW_CLIENT`.
+	 * connection ends with `ERR_SLOW_CLIENT`: see {@link ConnectionListener.tooSlow}.
 	 */
 	send(bytes: Buffer, format: PayloadFormat): void;
 	/**

@@ -9,6 +9,7 @@ export type {
 } from "./connection.js";
 export { Endpoint } from "./endpoint.js";
 export {
+	DEFAULT_MAX_BUFFERED_BYTES,
 	DEFAULT_MAX_FRAME_BYTES,
 	type EndpointOptions,
 	type Redirection,

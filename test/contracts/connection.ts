@@ -280,6 +280,37 @@ export function connectionContract(name: string, openFixture: () => Promise<Conn
 			assert(most <= CONTRACT_SETTINGS.maxBufferedBytes + chunk.length + 64, `${most} bytes were held`);
 		});
 
+		it("lets its owner say its last words where more waits than may, behind all that was taken", async () => {
+			const { client, owner, connection } = await connect();
+			const told: (ErrorCode | undefined)[] = [];
+			const tooSlow = (error: Error): void => {
+				told.push((error as { code?: ErrorCode }).code);
+				connection.send(Buffer.from("bye"), "Text");
+				connection.close();
+			};
+			Object.assign(owner, { tooSlow });
+			connection.maxBufferedBytes = 1_000;
+			for (const text of ["a".repeat(2_000), "lost", "lost"]) connection.send(Buffer.from(text), "Text");
+			assert.deepEqual(told, [], "never from inside send");
+			await client.arrived(2_003);
+			await client.ended;
+			assert.equal(client.received.toString(), `${"a".repeat(2_000)}bye`);
+			const closedWith = (await owner.closedWith) as { code?: ErrorCode } | undefined;
+			assert.deepEqual([told, closedWith?.code], [["ERR_SLOW_CLIENT"], "ERR_SLOW_CLIENT"]);
+		});
+
+		it("tells its owner of room, however little may wait", async () => {
+			const { client, owner, connection } = await connect();
+			const room = deferred();
+			Object.assign(owner, { drained: () => room.resolve() });
+			connection.maxBufferedBytes = 4_000;
+			connection.send(Buffer.alloc(2_000, 120), "Text");
+			assert.equal(connection.isFull, true);
+			await room.promise;
+			assert.equal(connection.isFull, false);
+			await client.arrived(2_000);
+		});
+
 		it("lets its owner change maxBufferedBytes", async () => {
 			const { client, owner, connection } = await connect();
 			assert.equal(connection.maxBufferedBytes, CONTRACT_SETTINGS.maxBufferedBytes);

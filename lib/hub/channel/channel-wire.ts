@@ -20,6 +20,10 @@ export class ChannelWire implements ClientWire {
 		return this.#channel?.isSlow === true;
 	}
 
+	get bufferedBytes(): number {
+		return this.#channel?.connection.bufferedBytes ?? 0;
+	}
+
 	send(message: PreparedMessage): void {
 		this.#channel?.send(message);
 	}

@@ -191,6 +191,11 @@ export class MessageChannel implements Beating, ConnectionListener {
 		this.#room = undefined;
 	}
 
+	/** Called by the connection: what was sent before is still the client's, if it reads that in time. */
+	tooSlow(error: Error): void {
+		this.#fail(error);
+	}
+
 	#timeOut(): void {
 		const ms = this.#host.clientTimeoutMs;
 		this.#fail(

@@ -19,6 +19,8 @@ export interface ClientWire {
 	 * So much waits that state is left out until {@link writable} says that there is room. Absent: it never does.
 	 */
 	readonly isSlow?: boolean | undefined;
+	/** Bytes that were sent and that the client's socket has not taken. Absent where there is none: the session with a proxy has them. */
+	readonly bufferedBytes?: number | undefined;
 	/** Queues a message. Order is kept. A closed wire drops it. */
 	send(message: PreparedMessage): void;
 	/**

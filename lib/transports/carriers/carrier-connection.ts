@@ -1,3 +1,4 @@
+import type { Writable } from "node:stream";
 import { type Clock, Fifo, type Log, type Timer } from "../../base/index.js";
 import { messageOf, TrunklineError } from "../../errors/index.js";
 import type {
@@ -61,8 +62,12 @@ export abstract class CarrierConnection implements Connection {
 	/** The owner ended it: nothing of the client's reaches it any more but `closed`. */
 	#isEnded = false;
 	#isGone = false;
+	/** The client reads too slowly. */
+	#isGivenUp = false;
 	#isClosed = false;
 	#wasFull = false;
+	/** See {@link takenBy}. */
+	#taken: (() => void) | undefined;
 	#error: Error | undefined;
 
 	constructor(parts: CarrierParts) {
@@ -174,14 +179,25 @@ export abstract class CarrierConnection implements Connection {
 		this.reportIfGone();
 	}
 
-	/** More waits than may: the client reads too slowly. */
+	/** More waits than may: the client reads too slowly. Nothing is taken any more but its owner's last words. */
 	protected dropSlowClient(): void {
-		this.#error = new TrunklineError(
+		if (this.#isGivenUp) return;
+		this.#isGivenUp = true;
+		const error = new TrunklineError(
 			"ERR_SLOW_CLIENT",
 			`Connection ${this.connectionId} was ended: ${this.bufferedBytes} bytes wait for a client that does not read them ` +
 				`(maxBufferedBytes is ${this.maxBufferedBytes}).`,
 		);
-		this.abort();
+		this.#error = error;
+		if (this.#listener?.tooSlow) queueMicrotask(() => this.#giveUp(error));
+		else this.abort();
+	}
+
+	#giveUp(error: Error): void {
+		if (this.#isEnded) return;
+		this.maxBufferedBytes = Number.POSITIVE_INFINITY;
+		this.#call("tooSlow", () => this.#listener?.tooSlow?.(error));
+		if (!this.#isEnded) this.abort();
 	}
 
 	/** Something was sent: the owner hears of it where it waits. */
@@ -189,6 +205,13 @@ export abstract class CarrierConnection implements Connection {
 		if (!this.#wasFull || this.isFull) return;
 		this.#wasFull = false;
 		this.#call("drained", () => this.#listener?.drained?.());
+	}
+
+	/** What is to hear that a piece was taken: nothing where the stream tells of room itself, which it does above its mark only. */
+	protected takenBy({ writableHighWaterMark }: Writable): (() => void) | undefined {
+		if (this.maxBufferedBytes >= 4 * writableHighWaterMark) return undefined;
+		this.#taken ??= () => this.drained();
+		return this.#taken;
 	}
 
 	/** Nothing of the client's is delivered any more. */

@@ -65,7 +65,7 @@ export class ServerSentEventsConnection extends HttpConnection {
 
 	protected write(): void {
 		if (this.gathered === 0 || this.#res.destroyed) return;
-		this.#res.write(writeEvent(this.takeChunks()));
+		this.#res.write(writeEvent(this.takeChunks()), this.takenBy(this.#res));
 		this.drained();
 	}
 

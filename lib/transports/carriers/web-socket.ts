@@ -266,7 +266,7 @@ export class WebSocketConnection extends CarrierConnection implements Flushable,
 		const outgoing = { chunks: this.#chunks, format: this.#format, length: this.#gathered };
 		this.drop();
 		if (!this.#isOpen) return;
-		writeFrame(this.#socket, outgoing);
+		writeFrame(this.#socket, outgoing, this.takenBy(this.#socket));
 		this.drained();
 	}
 

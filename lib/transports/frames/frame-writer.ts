@@ -17,15 +17,15 @@ let begun: Buffer | undefined;
 /** A frame that was made a second time, and what of. */
 let made: { readonly frame: Buffer; readonly outgoing: Outgoing } | undefined;
 
-/** Writes one WebSocket frame (RFC 6455 §5.2). Its chunks must not change afterwards. */
-export function writeFrame(socket: Duplex, outgoing: Outgoing): void {
+/** Writes one WebSocket frame (RFC 6455 §5.2). Its chunks must not change afterwards. `taken` hears that some of it is. */
+export function writeFrame(socket: Duplex, outgoing: Outgoing, taken?: () => void): void {
 	if (outgoing.length <= JOIN_BYTES) {
-		socket.write(joinedFrame(outgoing));
+		socket.write(joinedFrame(outgoing), taken);
 		return;
 	}
 	socket.cork();
 	socket.write(frameHeader(outgoing, 0).frame);
-	for (const chunk of outgoing.chunks) socket.write(chunk);
+	for (const chunk of outgoing.chunks) socket.write(chunk, taken);
 	socket.uncork();
 }
 
