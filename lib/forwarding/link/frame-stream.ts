@@ -1,6 +1,7 @@
 import type { Clock } from "../../base/index.js";
 import { messageOf, TrunklineError } from "../../errors/index.js";
 import { type ResolvedSessionOptions, Session, type SessionEnd } from "../session/index.js";
+import type { SharedWindow } from "../sharing/window-shares.js";
 import { type Frame, FrameReader, FrameWriter, type LinkRole, MAX_BATCH_BYTES } from "../wire/index.js";
 
 /** Who hears of a {@link FrameStream}. */
@@ -8,7 +9,9 @@ export interface FrameStreamListener {
 	/** The next frame of the peer's; must not throw but for one that breaks the protocol. */
 	frame(frame: Frame): void;
 	/** There is room again: {@link FrameStream.isFull} was true. */
-	writable(): void;
+	writable?(): void;
+	/** The peer may have handed on more, or granted more: called often. */
+	advanced?(): void;
 	/** A link has to be closed; the session has dropped it. */
 	closeLink(link: number, incarnation: number, error: TrunklineError): void;
 	/** It is over; called once. */
@@ -28,7 +31,7 @@ export interface FrameStreamSetup {
  * The frames of one session, both ways. All that one turn of the event loop writes leaves as one segment: there is a
  * cost to each segment, and hardly one to another frame in it.
  */
-export class FrameStream {
+export class FrameStream implements SharedWindow {
 	readonly session: Session;
 	readonly #writer = new FrameWriter();
 	readonly #reader: FrameReader;
@@ -46,7 +49,8 @@ export class FrameStream {
 			options,
 			handlers: {
 				deliver: (frames) => this.#deliver(frames),
-				writable: () => listener.writable(),
+				writable: () => listener.writable?.(),
+				advanced: () => listener.advanced?.(),
 				suspected: () => {},
 				closeLink: (link, incarnation, error) => listener.closeLink(link, incarnation, error),
 				ended: (end) => this.#ended(end),
@@ -64,6 +68,27 @@ export class FrameStream {
 		return !this.session.hasRoom;
 	}
 
+	/** Bytes of the window that the peer grants. */
+	get size(): number {
+		return this.session.windowBytes;
+	}
+
+	/** How much of the peer's window is used by what was written: 1 and more where it is full. */
+	get load(): number {
+		const { windowBytes, keptBytes } = this.session;
+		return windowBytes > 0 ? (keptBytes + this.#writer.bytes) / windowBytes : Number.POSITIVE_INFINITY;
+	}
+
+	/** Number of the segment that takes what is written next. */
+	get next(): number {
+		return this.session.last + 1;
+	}
+
+	/** Number of the last segment that the peer has handed on. */
+	get confirmed(): number {
+		return this.session.confirmed;
+	}
+
 	/**
 	 * Adds a frame. Where it throws, nothing was added.
 	 * @throws TrunklineError ERR_FORWARD_TOO_LARGE, ERR_SERIALIZATION
@@ -71,8 +96,14 @@ export class FrameStream {
 	write(frame: Frame): void {
 		if (this.#isOver) return;
 		this.#writer.write(frame);
-		if (this.#writer.bytes >= MAX_BATCH_BYTES) this.flush();
-		else this.#flush ??= setImmediate(() => this.flush());
+		this.#plan();
+	}
+
+	/** Adds what another {@link FrameWriter} has written: a frame, or the next piece of one. */
+	append(piece: Buffer): void {
+		if (this.#isOver) return;
+		this.#writer.append(piece);
+		this.#plan();
 	}
 
 	/** Calls `task` when the peer has handled all that was written until now; never, where the session ends before. */
@@ -104,6 +135,11 @@ export class FrameStream {
 	end(reason: SessionEnd["reason"]): void {
 		this.flush();
 		this.session.end(reason);
+	}
+
+	#plan(): void {
+		if (this.#writer.bytes >= MAX_BATCH_BYTES) this.flush();
+		else this.#flush ??= setImmediate(() => this.flush());
 	}
 
 	#deliver(bytes: Buffer): void {

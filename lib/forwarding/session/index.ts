@@ -1,5 +1,6 @@
 export {
 	DEFAULT_SESSION_TIMEOUT_MS,
+	DEFAULT_WINDOW_BYTES,
 	type ResolvedSessionOptions,
 	resolveSessionOptions,
 } from "./options.js";

@@ -92,6 +92,11 @@ export class Sending {
 		return this.#end < this.#edge;
 	}
 
+	/** Bytes of the peer's window. */
+	get windowBytes(): number {
+		return Math.max(0, this.#edge - this.#confirmedEnd);
+	}
+
 	get keptBytes(): number {
 		return this.#end - this.#confirmedEnd;
 	}

@@ -90,6 +90,26 @@ export class Session {
 		return !this.#isOver && this.#sending.hasRoom;
 	}
 
+	/** Bytes of the window that the peer grants. */
+	get windowBytes(): number {
+		return this.#sending.windowBytes;
+	}
+
+	/** Bytes that were taken, and that the peer has not handed on: sent, or waiting for room in its window. */
+	get keptBytes(): number {
+		return this.#sending.keptBytes;
+	}
+
+	/** Number of the segment that was taken last. */
+	get last(): number {
+		return this.#sending.last;
+	}
+
+	/** Number of the last segment that the peer has handed on. */
+	get confirmed(): number {
+		return this.#sending.confirmed;
+	}
+
 	/** Whether the peer has handed on all that was sent. */
 	get isIdle(): boolean {
 		return this.#sending.isIdle;
@@ -226,6 +246,7 @@ export class Session {
 	#advance(): void {
 		this.#sending.flush();
 		if (this.#sending.takeRoom()) this.#handlers.writable();
+		this.#handlers.advanced?.();
 		while ((this.#whenConfirmed.first?.seq ?? Number.POSITIVE_INFINITY) <= this.#sending.confirmed)
 			this.#whenConfirmed.shift()?.task();
 		if (this.#whenIdle.length === 0 || !this.isIdle) return;

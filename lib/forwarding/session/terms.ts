@@ -61,6 +61,8 @@ export interface SessionHandlers {
 	deliver(frames: Buffer): void;
 	/** What waited for room in the peer's window is sent: writers may go on. */
 	writable(): void;
+	/** The peer may have handed on more, or granted more: called often, so it must be quick. */
+	advanced?(): void;
 	/** A link acknowledges nothing while others do (true), or does again (false). */
 	suspected(link: number, incarnation: number, isSuspect: boolean): void;
 	/** A link has to be closed: the session has dropped it already. `ERR_LINK_PROTOCOL` or `ERR_LINK_STALLED`. */

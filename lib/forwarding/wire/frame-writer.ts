@@ -90,6 +90,16 @@ export class FrameWriter {
 		return true;
 	}
 
+	/** Adds what {@link take} of another writer gave, of one frame: all of it, or the next piece. */
+	append(piece: Buffer): void {
+		const bytes = this.#bytes;
+		bytes.truncate(this.#whole);
+		bytes.bytes(piece);
+		if (bytes.length > MAX_BATCH_BYTES) this.#endSegment();
+		this.#whole = bytes.length;
+		this.#join = undefined;
+	}
+
 	/** Takes out what was gathered: the frames of one DATA segment after the other. */
 	take(): Buffer[] {
 		const segments = this.#segments;

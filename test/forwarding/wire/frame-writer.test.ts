@@ -52,6 +52,33 @@ describe("forwarding/wire/frame-writer", () => {
 		assert.ok(writer.bytes <= 100 * (UPDATE.length + 16), `${writer.bytes / 100 - UPDATE.length} bytes`);
 	});
 
+	it("takes what another writer has written, whole frames and pieces, as if it had written them", () => {
+		const size = fc.oneof(fc.nat(300), fc.integer({ min: 65_300, max: 65_700 }), fc.nat(200_000));
+		fc.assert(
+			fc.property(fc.array(fc.tuple(size, fc.boolean()), { maxLength: 10 }), (sizes) => {
+				const writer = new FrameWriter();
+				const other = new FrameWriter();
+				// Of two clients in turn, so that what is appended stands between what could share a frame.
+				const frames = sizes.map(([bytes], at) => record(bytes, at % 2));
+				for (const [at, [, isAppended]] of sizes.entries()) {
+					const frame = frames[at] as Frame;
+					if (!isAppended) writer.write(frame);
+					else {
+						other.write(frame);
+						for (const piece of other.take()) writer.append(piece);
+					}
+				}
+				const segments = writer.take();
+				assert.ok(segments.every(({ length }) => length > 0 && length <= MAX_BATCH_BYTES));
+				const reader = new FrameReader("app");
+				assert.deepEqual(
+					segments.flatMap((segment) => reader.read(segment)),
+					frames,
+				);
+			}),
+		);
+	});
+
 	it("gathers frames to segments of at most 64 KiB, in order, and counts their bytes", () => {
 		const size = fc.oneof(fc.nat(300), fc.integer({ min: 65_300, max: 65_700 }), fc.nat(200_000));
 		fc.assert(

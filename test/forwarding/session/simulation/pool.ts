@@ -1,7 +1,7 @@
+import type { Session } from "../../../../lib/forwarding/session/session.js";
 import type { Greeting, LinkPort } from "../../../../lib/forwarding/session/terms.js";
 import type { Acks } from "../../../../lib/forwarding/wire/acks.js";
 import type { Random } from "../../../fuzz/frames/random.js";
-import type { Peer } from "./peer.js";
 import type { SimulatedClock } from "./simulated-clock.js";
 import { Wire } from "./wire.js";
 
@@ -14,6 +14,13 @@ const STALE_ACKS = 20;
 
 /** Which end of a link: `a` connects, as a proxy does. */
 export type Side = "a" | "b";
+
+/** What stands at an end. */
+export interface Ended {
+	readonly session: Session;
+	/** What should not have happened. */
+	readonly faults: string[];
+}
 
 /** What joins two peers. */
 export interface PoolSettings {
@@ -35,7 +42,7 @@ export class Pool {
 	readonly settings: PoolSettings;
 	readonly places: readonly Place[];
 	readonly stale: StaleAcks[] = [];
-	#peers: Readonly<Record<Side, Peer>> | undefined;
+	#peers: Readonly<Record<Side, Ended>> | undefined;
 	/** No connection can be made. */
 	isDown = false;
 
@@ -44,12 +51,12 @@ export class Pool {
 		this.places = Array.from({ length: settings.links }, (_, place) => new Place(this, place));
 	}
 
-	get peers(): Readonly<Record<Side, Peer>> {
+	get peers(): Readonly<Record<Side, Ended>> {
 		if (!this.#peers) throw new Error("The pool was not started.");
 		return this.#peers;
 	}
 
-	start(peers: Readonly<Record<Side, Peer>>): void {
+	start(peers: Readonly<Record<Side, Ended>>): void {
 		this.#peers = peers;
 		for (const place of this.places) place.connect();
 	}
