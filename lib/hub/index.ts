@@ -9,6 +9,7 @@ export type {
 	TrustProxy,
 	User,
 } from "../transports/index.js";
+export { DEFAULT_MAX_BUFFERED_BYTES } from "../transports/index.js";
 export type { Acceptor } from "./acceptor.js";
 export { bearerToken, type TokenRequest } from "./auth/bearer-token.js";
 export { jwtAuthentication } from "./auth/jwt-authentication.js";

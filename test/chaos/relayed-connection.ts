@@ -3,6 +3,8 @@ import type { Socket } from "node:net";
 /** Which way bytes go: `up` to the target, `down` to whoever connected. */
 export type Direction = "up" | "down";
 
+const BOTH: readonly Direction[] = ["up", "down"];
+
 /**
  * Ends a socket by a reset. One that is ending already is only destroyed: Node 20 loses its handle otherwise, and its
  * process never ends.
@@ -81,18 +83,21 @@ export class RelayedConnection {
 		reset(this.#far);
 	}
 
-	/** Reads nothing any more: who sends is held up. */
-	hold(): void {
+	/** Reads nothing any more, in these directions or in both: who sends is held up. */
+	hold(...directions: readonly Direction[]): void {
 		clearTimeout(this.#timer);
-		for (const flow of Object.values(this.#flows)) flow.hold();
+		for (const direction of directions.length > 0 ? directions : BOTH) this.#flows[direction].hold();
+	}
+
+	/** Goes on after {@link hold}: what waited comes, in order. */
+	pass(): void {
+		for (const flow of Object.values(this.#flows)) flow.pass();
 	}
 
 	/** Holds all bytes for a while, in milliseconds; then they come, in order. */
 	stall(ms: number): void {
 		this.hold();
-		this.#timer = setTimeout(() => {
-			for (const flow of Object.values(this.#flows)) flow.pass();
-		}, ms);
+		this.#timer = setTimeout(() => this.pass(), ms);
 	}
 
 	/** From now on nothing comes through in these directions, and neither end learns of it. It can only be cut later. */

@@ -46,7 +46,7 @@ describe("forwarding/options", () => {
 			...{ maxLinkMessageBytes: 1_048_576, maxUnconfirmedPerClient: 100, maxUnconfirmedBytes: 67_108_864 },
 			...{ maxUnconfirmedBytesPerClient: 262_144, maxRetainedBytes: 67_108_864 },
 			...{ reconnect: {}, flushTimeoutMs: 2_000, sessionTimeoutMs: 15_000 },
-			...{ isEager: true, nativeLinks: true },
+			...{ isEager: true, nativeLinks: true, windowBytes: 8_388_608, windowShareBytes: 16_384 },
 		});
 	});
 
@@ -63,7 +63,7 @@ describe("forwarding/options", () => {
 			},
 			...{ maxInbox: 1_000, maxInboxTotal: 100_000, maxHeldMessages: 10_000 },
 			...{ maxWaitingPerClient: 64, maxWaitingBytesPerClient: 262_144, maxClientsPerProxy: 200_000 },
-			...{ flushTimeoutMs: 2_000, nativeLinks: true },
+			...{ flushTimeoutMs: 2_000, nativeLinks: true, windowBytes: 8_388_608 },
 		});
 	});
 

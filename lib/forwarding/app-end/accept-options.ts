@@ -2,6 +2,7 @@ import { BlockList, isIP } from "node:net";
 import { countOption, durationOption } from "../../base/index.js";
 import { TrunklineError } from "../../errors/index.js";
 import { DEFAULT_MAX_LINK_MESSAGE_BYTES, secretOption } from "../link-terms.js";
+import { DEFAULT_WINDOW_BYTES } from "../session/index.js";
 import { type CertificateNames, ProxyCertificates } from "./proxy-certificates.js";
 
 /** How long the clients of a proxy without any link are kept, in milliseconds. */
@@ -51,6 +52,12 @@ export interface AcceptLinksOptions {
 	readonly maxWaitingPerClient?: number | undefined;
 	/** Bytes of one client that wait for their turn before its proxy reads no more of it (native links). @defaultValue 262_144 bytes */
 	readonly maxWaitingBytesPerClient?: number | undefined;
+	/**
+	 * Bytes that may be on their way between one proxy and this app server, in each direction, and not handed on at the
+	 * other end (native links); the proxy may allow less. Beyond, clients of the proxy take turns, calls wait to be started,
+	 * and state is left out. @defaultValue 8_388_608 bytes
+	 */
+	readonly windowBytes?: number | undefined;
 	/** Clients that one proxy may have here; a link that opens more is ended (native links). @defaultValue 200_000 */
 	readonly maxClientsPerProxy?: number | undefined;
 	/** How long closing waits for proxies to take what is on its way to them (native links). @defaultValue 2_000 ms */
@@ -81,6 +88,7 @@ export interface ResolvedAcceptLinksOptions {
 	readonly nativeLinks: boolean;
 	readonly maxWaitingPerClient: number;
 	readonly maxWaitingBytesPerClient: number;
+	readonly windowBytes: number;
 	readonly maxClientsPerProxy: number;
 	readonly flushTimeoutMs: number;
 }
@@ -112,7 +120,7 @@ export function resolveAcceptLinksOptions(options: AcceptLinksOptions): Resolved
 
 type Native = Pick<
 	ResolvedAcceptLinksOptions,
-	"maxWaitingPerClient" | "maxWaitingBytesPerClient" | "maxClientsPerProxy" | "flushTimeoutMs"
+	"maxWaitingPerClient" | "maxWaitingBytesPerClient" | "windowBytes" | "maxClientsPerProxy" | "flushTimeoutMs"
 >;
 
 function resolveNative(options: AcceptLinksOptions): Native {
@@ -128,6 +136,7 @@ function resolveNative(options: AcceptLinksOptions): Native {
 			maxWaitingBytesPerClient,
 			DEFAULT_MAX_WAITING_BYTES_PER_CLIENT,
 		),
+		windowBytes: countOption("windowBytes", options.windowBytes, DEFAULT_WINDOW_BYTES),
 		maxClientsPerProxy: countOption("maxClientsPerProxy", maxClientsPerProxy, DEFAULT_MAX_CLIENTS_PER_PROXY),
 		flushTimeoutMs: durationOption("flushTimeoutMs", flushTimeoutMs, DEFAULT_LINK_FLUSH_TIMEOUT_MS),
 	};

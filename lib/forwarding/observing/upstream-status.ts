@@ -9,27 +9,31 @@ export interface UpstreamStand {
 	readonly name: string;
 	/** Clients that it knows. */
 	readonly clients: number;
-	/** Messages that wait for a session. */
+	/** Messages that wait for a session, and their bytes. */
 	readonly queued: number;
+	readonly queuedBytes: number;
 }
 
 /** An upstream's sessions as they are now; one entry without an instance where there is none. */
 export function statusOf(
 	sessions: Iterable<AppSession>,
-	{ name, clients, queued }: UpstreamStand,
+	{ name, clients, queued, queuedBytes }: UpstreamStand,
 	linksOf: (session: AppSession) => number,
 ): readonly LinkStatus[] {
 	const [first, ...others] = [...sessions].map((session) => sessionStatus(session, linksOf(session)));
-	if (first) return [{ ...first, queued }, ...others];
+	if (first) {
+		const all = { queued: first.queued + queued, queuedBytes: first.queuedBytes + queuedBytes };
+		return [{ ...first, ...all }, ...others];
+	}
 	const nobody = { instance: undefined, links: 0, held: 0, isDraining: false, counters: undefined };
-	return [{ role: "proxy", wire: "native", peer: name, ...nobody, clients, queued }];
+	return [{ role: "proxy", wire: "native", peer: name, ...nobody, clients, queued, queuedBytes }];
 }
 
-function sessionStatus(session: AppSession, links: number): LinkStatus {
-	const { life, clients, isDraining, stream } = session;
+function sessionStatus(session: AppSession, links: number): LinkStatus & { readonly queuedBytes: number } {
+	const { life, clients, isDraining, stream, waiting: queued, waitingBytes: queuedBytes } = session;
 	return {
 		...{ ...life.facts, instance: shortName(session), links, clients: clients.size, held: life.held },
-		...{ queued: 0, isDraining, counters: countersOf(stream.session.counters) },
+		...{ queued, queuedBytes, isDraining, counters: countersOf(stream.session.counters) },
 	};
 }
 

@@ -31,6 +31,9 @@ export class FrameWire implements ClientWire {
 	/** Resolved when the proxy has had the items that were sent, and its PAUSE would have come. */
 	#unheard: Deferred<void> | undefined;
 	#itemBytes = 0;
+	/** Bytes that were written while the session had no room, and the time without room that they are of. */
+	#waitingBytes = 0;
+	#shortage = 0;
 
 	constructor(carrier: ProxySession, number: number, protocol: HubProtocol) {
 		this.carrier = carrier;
@@ -50,6 +53,10 @@ export class FrameWire implements ClientWire {
 	send(message: PreparedMessage): void {
 		if (this.#isClosed) return;
 		const record = message.bytesFor(this.protocol);
+		if (this.carrier.stream.isFull && !this.#mayWait(record.length)) {
+			this.#giveUp();
+			return;
+		}
 		this.carrier.stream.write({
 			type: "record",
 			client: this.number,
@@ -59,6 +66,24 @@ export class FrameWire implements ClientWire {
 			record,
 		});
 		if (message.type === MessageType.StreamItem) this.#sentItem(record.length);
+	}
+
+	/** What waits for one client is bounded as it is where it has a socket of its own: others share the session. */
+	#mayWait(bytes: number): boolean {
+		const { shortages, maxBufferedBytes } = this.carrier;
+		if (this.#shortage !== shortages) {
+			this.#shortage = shortages;
+			this.#waitingBytes = 0;
+		}
+		if (this.#waitingBytes > maxBufferedBytes) return false;
+		this.#waitingBytes += bytes;
+		return true;
+	}
+
+	/** Nothing more is sent to it. Whoever sends just now may be in the midst of many: it ends behind that. */
+	#giveUp(): void {
+		this.cut();
+		queueMicrotask(() => this.carrier.giveUp(this.number));
 	}
 
 	/** After some items the proxy is to have its say: it alone sees whether its client reads them. */

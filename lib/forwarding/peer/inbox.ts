@@ -1,4 +1,5 @@
 import { Fifo } from "../../base/index.js";
+import { TrunklineError } from "../../errors/index.js";
 import type { ClientConnection } from "../../hub/index.js";
 import { type HubMessage, isCall } from "../../protocols/index.js";
 
@@ -6,6 +7,16 @@ import { type HubMessage, isCall } from "../../protocols/index.js";
 export interface InboxLimits {
 	readonly maxMessages: number;
 	readonly maxBytes: number;
+	/** Bytes that may wait beside those, of what was on its way when its proxy was asked. */
+	readonly maxLateBytes: number;
+}
+
+/** What the inboxes of a session have in common. */
+export interface InboxTerms extends InboxLimits {
+	/** Undefined where a call may be started: there is room for what it says. */
+	room(): Promise<void> | undefined;
+	/** So many more messages wait (or less), with so many bytes. */
+	changed(messages: number, bytes: number): void;
 }
 
 /** Who hears of an inbox. */
@@ -14,7 +25,10 @@ export interface InboxListener {
 	hold(): void;
 	/** Half of it is gone: the client may be read again. */
 	go(): void;
-	/** A message was refused by the client's connection: its own fault, such as an answer that nobody asked for. */
+	/**
+	 * The client is to be ended: its connection refused a message, which is its own fault (such as an answer that nobody
+	 * asked for), or more waits than may (`ERR_LIMIT`).
+	 */
 	failed(cause: unknown): void;
 }
 
@@ -24,11 +38,11 @@ interface Waiting {
 }
 
 /**
- * The messages of one forwarded client, handed to its connection one after another, as fast as that takes them.
- * Waiting (for the connection to be there) → delivering → idle → … → closed.
+ * The messages of one forwarded client, handed to its connection one after another, as fast as that takes them; calls
+ * only where there is room for what they say. Waiting (for the connection to be there) → delivering → idle → … → closed.
  */
 export class Inbox {
-	readonly #limits: InboxLimits;
+	readonly #terms: InboxTerms;
 	readonly #listener: InboxListener;
 	#client: ClientConnection | undefined;
 	#waiting: Fifo<Waiting> | undefined;
@@ -38,8 +52,8 @@ export class Inbox {
 	#isClosed = false;
 	#whenEmpty: (() => void) | undefined;
 
-	constructor(limits: InboxLimits, listener: InboxListener) {
-		this.#limits = limits;
+	constructor(terms: InboxTerms, listener: InboxListener) {
+		this.#terms = terms;
 		this.#listener = listener;
 	}
 
@@ -62,15 +76,17 @@ export class Inbox {
 	/** Takes a message of `bytes` bytes: hands it over at once where nothing waits. */
 	push(message: HubMessage, bytes: number): void {
 		if (this.#isClosed) return;
-		if (this.#client && !this.#isBusy && this.length === 0) {
+		const isNext = this.#client !== undefined && !this.#isBusy && this.length === 0;
+		if (this.#client && isNext && !(isCall(message) && this.#terms.room())) {
 			const wait = this.#hand(this.#client, message);
 			if (wait) void this.#deliver(wait);
 			return;
 		}
 		this.#waiting ??= new Fifo();
 		this.#waiting.push({ message, bytes });
-		this.#bytes += bytes;
+		this.#count(1, bytes);
 		this.#holdIfFull();
+		if (isNext) void this.#deliver();
 	}
 
 	/** Calls `task` once everything that is here now was handed over; not where the inbox is cleared before. */
@@ -85,7 +101,7 @@ export class Inbox {
 		this.#isHeld = false;
 		const dropped = [...(this.#waiting ?? [])].map(({ message }) => message);
 		this.#waiting = undefined;
-		this.#bytes = 0;
+		this.#count(-dropped.length, -this.#bytes);
 		this.#whenEmpty = undefined;
 		return dropped;
 	}
@@ -93,9 +109,12 @@ export class Inbox {
 	async #deliver(first?: Promise<void>): Promise<void> {
 		this.#isBusy = true;
 		if (first) await this.#settled(first);
-		for (let next = this.#next(); next && this.#client; next = this.#next()) {
+		for (;;) {
+			for (let room = this.#room(); room; room = this.#room()) await room;
+			const next = this.#next();
+			if (!next || !this.#client) break;
 			const { message, bytes } = next;
-			this.#bytes -= bytes;
+			this.#count(-1, -bytes);
 			this.#goIfRoom();
 			const wait = this.#hand(this.#client, message);
 			if (wait) await this.#settled(wait);
@@ -105,6 +124,18 @@ export class Inbox {
 		const task = this.#whenEmpty;
 		this.#whenEmpty = undefined;
 		task?.();
+	}
+
+	#count(messages: number, bytes: number): void {
+		this.#bytes += bytes;
+		this.#terms.changed(messages, bytes);
+	}
+
+	/** What the next message has to wait for. */
+	#room(): Promise<void> | undefined {
+		const first = this.#waiting?.first;
+		if (!first || !isCall(first.message) || this.#client?.isDraining) return undefined;
+		return this.#terms.room();
 	}
 
 	/** A draining client starts nothing more: a call that waits stays here, to be reported. */
@@ -132,16 +163,22 @@ export class Inbox {
 	}
 
 	#holdIfFull(): void {
-		const { maxMessages, maxBytes } = this.#limits;
-		if (this.#isHeld || (this.length <= maxMessages && this.#bytes <= maxBytes)) return;
-		this.#isHeld = true;
-		this.#listener.hold();
+		const { maxMessages, maxBytes, maxLateBytes } = this.#terms;
+		if (!this.#isHeld && (this.length > maxMessages || this.#bytes > maxBytes)) {
+			this.#isHeld = true;
+			this.#listener.hold();
+		} else if (this.#bytes > maxBytes + maxLateBytes) this.#listener.failed(overfull(maxLateBytes));
 	}
 
 	#goIfRoom(): void {
-		const { maxMessages, maxBytes } = this.#limits;
+		const { maxMessages, maxBytes } = this.#terms;
 		if (!this.#isHeld || this.length > maxMessages / 2 || this.#bytes > maxBytes / 2) return;
 		this.#isHeld = false;
 		this.#listener.go();
 	}
+}
+
+function overfull(most: number): TrunklineError {
+	const text = `More of a client waits than a session's window holds (${most} bytes, windowBytes), though its proxy was asked to hold it.`;
+	return new TrunklineError("ERR_LIMIT", text);
 }

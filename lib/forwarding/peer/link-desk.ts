@@ -56,6 +56,7 @@ export class LinkDesk {
 		this.#secretOf = secretOf;
 		this.#sessionOptions = resolveSessionOptions({
 			sessionTimeoutMs: options.proxyGraceMs,
+			windowBytes: options.windowBytes,
 			maxWaitingBytes: options.maxLinkBufferedBytes,
 		});
 		this.#features = featuresOf(hub);
@@ -109,11 +110,14 @@ export class LinkDesk {
 	}
 
 	#makeSessionHost(): ProxySessionHost {
-		const { maxWaitingPerClient, maxWaitingBytesPerClient, maxClientsPerProxy } = this.#options;
+		const { maxWaitingPerClient, maxWaitingBytesPerClient, maxClientsPerProxy, windowBytes } = this.#options;
 		return {
 			hub: this.#hub,
 			options: this.#sessionOptions,
-			inboxLimits: { maxMessages: maxWaitingPerClient, maxBytes: maxWaitingBytesPerClient },
+			inboxLimits: {
+				...{ maxMessages: maxWaitingPerClient, maxBytes: maxWaitingBytesPerClient },
+				maxLateBytes: windowBytes,
+			},
 			maxClients: maxClientsPerProxy,
 			closeLink: (session, place, incarnation, error) => {
 				for (const link of this.#links.keys()) {

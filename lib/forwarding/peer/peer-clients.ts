@@ -1,4 +1,4 @@
-import { messageOf } from "../../errors/index.js";
+import { messageOf, TrunklineError } from "../../errors/index.js";
 import type { ClientConnection, DisconnectReason, Hub, User } from "../../hub/index.js";
 import {
 	type CloseMessage,
@@ -12,13 +12,14 @@ import { checkOpenContext, type OpenContext, openedRequest } from "../link/open-
 import type { SessionLife } from "../observing/link-life.js";
 import { type CloseFrame, type MessageFrame, type OpenFrame, violation } from "../wire/index.js";
 import { FrameWire, protocolOf } from "./frame-wire.js";
-import { Inbox } from "./inbox.js";
+import { Inbox, type InboxTerms } from "./inbox.js";
 import type { PeerClient } from "./peer-client.js";
 import type { ProxySession, ProxySessionHost } from "./proxy-session.js";
 
 /** Clients that are ended in one turn when their proxy is gone; the others go on meanwhile. */
 const CLIENTS_PER_TURN = 200;
 const REFUSED = "The connection was refused.";
+const CLOSED_WITH_ERROR = "Connection closed with an error.";
 
 /** What the clients of a session need of it. */
 export interface PeerClientsHost {
@@ -38,12 +39,33 @@ export class PeerClients {
 	readonly #clients = new Map<number, PeerClient>();
 	/** Clients of which it is not known yet whether they may be here: they hear nothing that is for all. */
 	#pending = 0;
+	readonly #inboxes: InboxTerms;
+	#waiting = 0;
+	#waitingBytes = 0;
 
 	constructor(session: ProxySession, settings: ProxySessionHost, host: PeerClientsHost) {
 		this.#session = session;
 		this.#settings = settings;
 		this.#hub = settings.hub;
 		this.#host = host;
+		this.#inboxes = {
+			...settings.inboxLimits,
+			room: () => session.writable(),
+			changed: (messages, bytes) => {
+				this.#waiting += messages;
+				this.#waitingBytes += bytes;
+			},
+		};
+	}
+
+	/** Messages that wait for their turn, of all clients. */
+	get waiting(): number {
+		return this.#waiting;
+	}
+
+	/** Bytes of theirs. */
+	get waitingBytes(): number {
+		return this.#waitingBytes;
 	}
 
 	get size(): number {
@@ -96,7 +118,7 @@ export class PeerClients {
 		const client: PeerClient = {
 			...{ number, connectionId, connection: undefined, left: undefined },
 			wire: new FrameWire(this.#session, number, protocolOf(protocol)),
-			inbox: new Inbox(this.#settings.inboxLimits, {
+			inbox: new Inbox(this.#inboxes, {
 				hold: () => {
 					this.#host.life.hold();
 					this.#session.stream.write({ type: "hold", client: number });
@@ -122,7 +144,8 @@ export class PeerClients {
 		try {
 			await this.#host.freeId(known);
 			const user = context.user ?? (await this.#hub.authenticateForwarded(openedRequest(context)));
-			if (this.#clients.get(client.number) === client) this.#admit(client, context, isRecovered, user);
+			const isHere = this.#clients.get(client.number) === client && !client.wire.isClosed;
+			if (isHere) this.#admit(client, context, isRecovered, user);
 		} catch (cause) {
 			this.#refuse(client, cause);
 		}
@@ -156,6 +179,17 @@ export class PeerClients {
 		this.#session.stream.write({ type: "abort", client: number, allowReconnect: false, text: REFUSED });
 	}
 
+	/** So much waits for a client while there is no room that it is ended, as it would be with a socket of its own. */
+	giveUp(number: number): void {
+		const client = this.#clients.get(number);
+		if (!client) return;
+		const { connectionId, connection } = client;
+		const most = this.#session.maxBufferedBytes;
+		const text = `Connection ${connectionId} was ended: more waits for it than maxBufferedBytes (${most}), and its proxy takes nothing.`;
+		this.closing(number, { type: MessageType.Close, error: CLOSED_WITH_ERROR, allowReconnect: true });
+		void connection?.ended({ kind: "lost", error: new TrunklineError("ERR_SLOW_CLIENT", text) });
+	}
+
 	/** Hands a message on, behind those that wait. */
 	message({ client: number, message }: MessageFrame): void {
 		const client = this.#clients.get(number);
@@ -180,7 +214,7 @@ export class PeerClients {
 	#failed(client: PeerClient, cause: unknown): void {
 		const { connectionId } = client;
 		this.#hub.log.warn({ connectionId, reason: messageOf(cause) }, "A forwarded client was lost.");
-		const error = "Connection closed with an error.";
+		const error = CLOSED_WITH_ERROR;
 		client.wire.close({ type: MessageType.Close, error, allowReconnect: true });
 		void client.connection?.ended({ kind: "lost", error: cause instanceof Error ? cause : new Error(error) });
 	}

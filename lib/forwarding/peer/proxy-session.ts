@@ -1,12 +1,13 @@
 import { type Deferred, deferred } from "../../base/index.js";
 import { TrunklineError } from "../../errors/index.js";
-import type {
-	Carrier,
-	ClientConnection,
-	Hub,
-	LinkStatus,
-	PreparedMessage,
-	Selection,
+import {
+	type Carrier,
+	type ClientConnection,
+	DEFAULT_MAX_BUFFERED_BYTES,
+	type Hub,
+	type LinkStatus,
+	type PreparedMessage,
+	type Selection,
 } from "../../hub/index.js";
 import type { CloseMessage, RawInvocation } from "../../protocols/index.js";
 import { FrameStream } from "../link/frame-stream.js";
@@ -45,6 +46,10 @@ export class ProxySession implements Carrier {
 	readonly id: string;
 	readonly instance: string;
 	readonly stream: FrameStream;
+	/** Bytes that may wait for one client while there is no room, before it is given up. */
+	readonly maxBufferedBytes: number;
+	/** Counts the times without room in the proxy's window. */
+	shortages = 0;
 	readonly #host: ProxySessionHost;
 	readonly #hub: Hub;
 	readonly #life: SessionLife;
@@ -60,6 +65,7 @@ export class ProxySession implements Carrier {
 		this.#hub = host.hub;
 		this.instance = instance;
 		this.id = id;
+		this.maxBufferedBytes = host.hub.options.transport.maxBufferedBytes ?? DEFAULT_MAX_BUFFERED_BYTES;
 		this.#life = new SessionLife(host.hub, { role: "app", wire: "native", peer });
 		this.stream = new FrameStream({
 			clock: host.hub.clock,
@@ -84,7 +90,8 @@ export class ProxySession implements Carrier {
 		const { session } = this.stream;
 		return {
 			...{ ...this.#life.facts, instance: this.instance.slice(0, 8), links: session.links },
-			...{ clients: this.#clients.size, held: this.#life.held, queued: 0 },
+			...{ clients: this.#clients.size, held: this.#life.held },
+			...{ queued: this.#clients.waiting, queuedBytes: this.#clients.waitingBytes },
 			...{ isDraining: this.#evacuated !== undefined, counters: countersOf(session.counters) },
 		};
 	}
@@ -148,6 +155,11 @@ export class ProxySession implements Carrier {
 		if (key.length <= 256) this.stream.write({ type: "forget", client, key });
 	}
 
+	/** Too much waits for a client. */
+	giveUp(number: number): void {
+		this.#clients.giveUp(number);
+	}
+
 	/** A client's connection is ended at this end: its proxy is to end it too. */
 	closing(number: number, close: CloseMessage): void {
 		this.#clients.closing(number, close);
@@ -207,6 +219,7 @@ export class ProxySession implements Carrier {
 	}
 
 	#freeRoom(): void {
+		this.shortages++;
 		this.#room?.resolve();
 		this.#room = undefined;
 	}

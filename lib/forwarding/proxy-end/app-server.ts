@@ -113,7 +113,10 @@ export class AppServer {
 		const fallback = this.#fallback;
 		if (!fallback) return this.#native.status();
 		const { links, clients, waiting: queued } = fallback;
-		const unknown = { instance: undefined, held: 0, isDraining: false, counters: undefined };
+		const unknown = {
+			...{ instance: undefined, held: 0, queuedBytes: undefined },
+			...{ isDraining: false, counters: undefined },
+		};
 		return [
 			{ role: "proxy", wire: "dotnetify", peer: this.#settings.url, links, clients, queued, ...unknown },
 		];

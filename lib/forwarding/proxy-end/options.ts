@@ -3,7 +3,7 @@ import { TrunklineError } from "../../errors/index.js";
 import type { InvocationContext } from "../../hub/index.js";
 import { type LinkTls, type ResolvedLinkTls, tlsOption } from "../dialing/link-tls.js";
 import { DEFAULT_MAX_LINK_MESSAGE_BYTES, secretOption } from "../link-terms.js";
-import { DEFAULT_SESSION_TIMEOUT_MS } from "../session/index.js";
+import { DEFAULT_SESSION_TIMEOUT_MS, DEFAULT_WINDOW_BYTES } from "../session/index.js";
 
 /** Links per app server. */
 export const DEFAULT_CONNECTION_POOL_SIZE = 5;
@@ -23,6 +23,8 @@ export const DEFAULT_MAX_UNCONFIRMED_BYTES: number = 64 * 1024 * 1024;
 export const DEFAULT_MAX_UNCONFIRMED_BYTES_PER_CLIENT: number = 256 * 1024;
 /** Bytes of requests that are kept to be made again, for all clients of an app server. */
 export const DEFAULT_MAX_RETAINED_BYTES: number = 64 * 1024 * 1024;
+/** Bytes of one client on their way to an app server while its window is scarce, and what it may send in its turn. */
+export const DEFAULT_WINDOW_SHARE_BYTES: number = 16 * 1024;
 /** How long a proxy waits for what was sent to be confirmed when it closes, in milliseconds. */
 export const DEFAULT_FLUSH_TIMEOUT_MS = 2_000;
 
@@ -86,6 +88,16 @@ export interface ForwardingOptions {
 	readonly flushTimeoutMs?: number | undefined;
 	/** How long everything waits when all links to an app server are lost before that is given up (native links). @defaultValue 15_000 ms */
 	readonly sessionTimeoutMs?: number | undefined;
+	/**
+	 * Bytes that may be on their way between this proxy and one app server, in each direction, and not handed on over there
+	 * (native links); the app server may allow less. Beyond, clients wait, and take turns. @defaultValue 8_388_608 bytes
+	 */
+	readonly windowBytes?: number | undefined;
+	/**
+	 * What of them one client may have while more than half are used; beyond, its messages wait for its turn, in which it
+	 * may send as much (native links). @defaultValue 16_384 bytes
+	 */
+	readonly windowShareBytes?: number | undefined;
 	/** False for a proxy as dotNetify's, that offers no native link; for tests. @internal */
 	readonly nativeLinks?: boolean | undefined;
 }
@@ -110,6 +122,8 @@ export interface ResolvedForwardingOptions {
 	readonly maxUnconfirmedBytes: number;
 	readonly maxUnconfirmedBytesPerClient: number;
 	readonly maxRetainedBytes: number;
+	readonly windowBytes: number;
+	readonly windowShareBytes: number;
 	readonly reconnect: BackoffOptions;
 	readonly flushTimeoutMs: number;
 	readonly sessionTimeoutMs: number;
@@ -161,6 +175,8 @@ type Limits = Pick<
 	| "maxUnconfirmedBytes"
 	| "maxUnconfirmedBytesPerClient"
 	| "maxRetainedBytes"
+	| "windowBytes"
+	| "windowShareBytes"
 >;
 
 const LIMITS: Readonly<Record<keyof Limits, number>> = {
@@ -172,6 +188,8 @@ const LIMITS: Readonly<Record<keyof Limits, number>> = {
 	maxUnconfirmedBytes: DEFAULT_MAX_UNCONFIRMED_BYTES,
 	maxUnconfirmedBytesPerClient: DEFAULT_MAX_UNCONFIRMED_BYTES_PER_CLIENT,
 	maxRetainedBytes: DEFAULT_MAX_RETAINED_BYTES,
+	windowBytes: DEFAULT_WINDOW_BYTES,
+	windowShareBytes: DEFAULT_WINDOW_SHARE_BYTES,
 };
 
 function resolveLimits(options: ForwardingOptions): Limits {

@@ -14,7 +14,9 @@ import { REOPEN_FEATURE, SHARED_FEATURE } from "../link/link-terms.js";
 import { openContextOf } from "../link/open-context.js";
 import { SessionLife } from "../observing/link-life.js";
 import type { ResolvedSessionOptions, SessionEnd } from "../session/index.js";
-import { type Frame, type Hello, MAX_NAME_BYTES } from "../wire/index.js";
+import { ClientShare } from "../sharing/client-share.js";
+import { WindowShares } from "../sharing/window-shares.js";
+import { type Frame, FrameWriter, type Hello, MAX_NAME_BYTES } from "../wire/index.js";
 import { AppFrames } from "./app-frames.js";
 import type { ForwardedClient } from "./forwarded-client.js";
 import { RemoteClient } from "./remote-client.js";
@@ -28,8 +30,8 @@ export interface AppSessionHost {
 	readonly options: ResolvedSessionOptions;
 	/** Bytes that may wait for room in the app server's window before more messages are refused. */
 	readonly maxWaitingBytes: number;
-	/** There is room again. */
-	writable(session: AppSession): void;
+	/** What one client may have on its way while that window is scarce, in bytes. */
+	readonly windowShareBytes: number;
 	closeLink(session: AppSession, link: number, incarnation: number, error: TrunklineError): void;
 	/** The session is over, and its clients have left it. */
 	ended(session: AppSession, end: SessionEnd, error: TrunklineError | undefined): void;
@@ -74,6 +76,9 @@ export class AppSession {
 	isDraining = false;
 	readonly #host: AppSessionHost;
 	readonly #frames: AppFrames;
+	readonly #shares: WindowShares;
+	/** Writes what may have to wait. */
+	readonly #writer = new FrameWriter();
 	readonly #free: number[] = [];
 	#nextNumber = 1;
 	#isNew = true;
@@ -97,11 +102,12 @@ export class AppSession {
 			peer: "app",
 			listener: {
 				frame: (frame) => this.#take(frame),
-				writable: () => host.writable(this),
+				advanced: () => this.#shares.serve(),
 				closeLink: (link, incarnation, error) => host.closeLink(this, link, incarnation, error),
 				ended: (end, error) => this.#ended(end, error),
 			},
 		});
+		this.#shares = new WindowShares(this.stream, host.windowShareBytes);
 	}
 
 	/** Whether the app server cannot know of it yet. */
@@ -125,9 +131,19 @@ export class AppSession {
 		this.#isNew = false;
 	}
 
+	/** Messages of clients that wait for room in the app server's window. */
+	get waiting(): number {
+		return this.#shares.waiting;
+	}
+
+	/** Bytes of those. */
+	get waitingBytes(): number {
+		return this.#shares.waitingBytes;
+	}
+
 	/** So much waits for the app server that more messages are refused. */
 	get isOverfull(): boolean {
-		return this.stream.isFull && this.stream.session.counters.waitingBytes > this.#host.maxWaitingBytes;
+		return this.#shares.waitingBytes > this.#host.maxWaitingBytes;
 	}
 
 	/** Opens a client here. @throws TrunklineError ERR_FORWARD_TOO_LARGE, ERR_SERIALIZATION for its context */
@@ -144,9 +160,18 @@ export class AppSession {
 		return remote;
 	}
 
-	/** Sends a client's message up. @throws as {@link FrameStream.write}; nothing was sent then */
+	/**
+	 * Sends a client's message up, now or in its turn. `remote.room` asks to hold its reading.
+	 * @throws as {@link FrameStream.write}; nothing was sent then
+	 */
 	send(remote: RemoteClient, message: RawMessage): void {
-		this.stream.write({ type: "message", client: remote.number, message });
+		this.#write(remote, { type: "message", client: remote.number, message });
+	}
+
+	/** Sends all that waits: there is no later. */
+	flush(): void {
+		this.#shares.flush();
+		this.stream.flush();
 	}
 
 	/** Says that a client has no room for what can wait, or has room again. */
@@ -166,7 +191,7 @@ export class AppSession {
 		// What runs over there is still answered.
 		if (reason !== "migrated") remote.leave();
 		if (reason !== "migrated") this.#frames.leaveAll(remote);
-		this.stream.write({ type: "close", client: remote.number, reason, text: closeTextOf(error) });
+		this.#write(remote, { type: "close", client: remote.number, reason, text: closeTextOf(error) });
 	}
 
 	/** Passes a client's answers on to the app server, which asked it. */
@@ -177,7 +202,7 @@ export class AppSession {
 		remote.stopAnswers = connection.relayAnswers(`${connection.idPrefix}${this.ids}`, (completion) => {
 			if (this.clients.get(remote.number) !== remote || remote.client.hasEnded) return;
 			const message = encodeRawMessage({ ...completion, type: MessageType.Completion }, encoding);
-			this.stream.write({ type: "message", client: remote.number, message });
+			this.send(remote, message);
 		});
 	}
 
@@ -185,10 +210,22 @@ export class AppSession {
 	free(remote: RemoteClient): void {
 		if (!this.clients.delete(remote.number)) return;
 		this.#free.push(remote.number);
+		// Another client is to have that number.
+		if (remote.share) this.#shares.drop(remote.share);
 		remote.leave();
 		remote.client.left(remote);
 		this.#host.freed(remote);
 		if (this.clients.size === 0) this.#whenEmpty?.();
+	}
+
+	/** What a client says stands in one order, its end included; what its proxy says of its reading need not. */
+	#write(remote: RemoteClient, frame: Frame): void {
+		if (this.#shares.isOpen) this.stream.write(frame);
+		else if (!this.stream.isOver) {
+			this.#writer.write(frame);
+			remote.share ??= new ClientShare();
+			this.#shares.write(remote.share, this.#writer.take());
+		}
 	}
 
 	#take(frame: Frame): void {
@@ -199,8 +236,9 @@ export class AppSession {
 		} else if (frame.type !== "load") this.#frames.take(frame);
 	}
 
-	#ended(end: SessionEnd, error: TrunklineError | undefined): void {
+	#ended(over: SessionEnd, error: TrunklineError | undefined): void {
 		const { hub } = this.#host;
+		const end = { ...over, unsent: [...over.unsent, ...this.#shares.take()] };
 		const { url } = this;
 		const fields = { url, reason: end.reason, clients: this.clients.size, cause: error && messageOf(error) };
 		hub.log[end.reason === "closed" ? "info" : "warn"](fields, "A session with an app server is over.");

@@ -35,6 +35,10 @@ export class CallQueue {
 		return this.#queue.length;
 	}
 
+	get bytes(): number {
+		return this.#bytes;
+	}
+
 	/** Says why a message may not wait; undefined where it may. */
 	refusalOf({ client, up }: QueuedMessage): string | undefined {
 		const { maxQueued, maxQueuedBytes, maxQueuedPerClient } = this.#limits;

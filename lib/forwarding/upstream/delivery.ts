@@ -44,6 +44,11 @@ export class Delivery {
 		return this.#queue.length;
 	}
 
+	/** Bytes of those. */
+	get waitingBytes(): number {
+		return this.#queue.bytes;
+	}
+
 	/** Takes out everything that waits. */
 	clear(): QueuedMessage[] {
 		return this.#queue.clear();
@@ -91,7 +96,7 @@ export class Delivery {
 		}
 		if (isCall(message) && message.streamIds) client.opened(message.streamIds, remote);
 		else if (message.type === MessageType.Completion) client.closed(message.invocationId);
-		return remote.held ?? (session.stream.isFull ? this.#waitForRoom() : undefined);
+		return remote.room;
 	}
 
 	#waitForRoom(): Promise<void> {

@@ -116,7 +116,8 @@ export class NativeUpstream {
 
 	/** Its sessions as they are now; one entry without an instance where there is none. */
 	status(): readonly LinkStatus[] {
-		const waiting = { name: this.name, clients: this.#clients.size, queued: this.#delivery.waiting };
+		const { waiting: queued, waitingBytes: queuedBytes } = this.#delivery;
+		const waiting = { name: this.name, clients: this.#clients.size, queued, queuedBytes };
 		return statusOf(this.#sessions, waiting, (session) => this.#addresses.of(session));
 	}
 
@@ -200,7 +201,7 @@ export class NativeUpstream {
 	/** Waits for what was sent to be handed on, up to `flushTimeoutMs`, fails the rest, and ends the links. */
 	async close(): Promise<void> {
 		this.#state = "closed";
-		for (const session of this.#sessions) session.stream.flush();
+		for (const session of this.#sessions) session.flush();
 		await this.#flushed();
 		for (const session of [...this.#sessions]) session.stream.end("closed");
 		for (const { client, up } of this.#delivery.clear()) this.#delivery.fail(client, up, this.#closedFailure);
@@ -230,12 +231,15 @@ export class NativeUpstream {
 	}
 
 	#makeSessionHost(): AppSessionHost {
-		const { sessionTimeoutMs, maxQueuedBytes } = this.#options;
+		const { sessionTimeoutMs, windowBytes, windowShareBytes, maxQueuedBytes } = this.#options;
 		return {
 			hub: this.#hub,
-			options: resolveSessionOptions({ sessionTimeoutMs, maxWaitingBytes: Number.MAX_SAFE_INTEGER }),
+			options: resolveSessionOptions({
+				...{ sessionTimeoutMs, windowBytes },
+				maxWaitingBytes: Number.MAX_SAFE_INTEGER,
+			}),
 			maxWaitingBytes: maxQueuedBytes,
-			writable: () => this.#delivery.freeRoom(),
+			windowShareBytes,
 			closeLink: (session, link, incarnation, error) =>
 				this.#addresses.cut(session, { link, incarnation, error }),
 			ended: (session, end) => this.#ended(session, end),

@@ -1,6 +1,7 @@
 import { type Deferred, deferred } from "../../base/index.js";
 import type { Completer } from "../../hub/index.js";
 import type { RawInvocation } from "../../protocols/index.js";
+import type { ClientShare } from "../sharing/client-share.js";
 import type { AppSession } from "./app-session.js";
 import type { ForwardedClient } from "./forwarded-client.js";
 
@@ -32,6 +33,8 @@ export class RemoteClient {
 	isPaused = false;
 	/** Whether the app server was asked to let it go elsewhere. */
 	isMoving = false;
+	/** Its part of the session's window, once that was scarce. */
+	share: ClientShare | undefined;
 	// Most clients have none of these at most times.
 	#calls: Map<string, RemoteCall> | undefined;
 	/** Calls with an id that an earlier one has, in order. */
@@ -123,9 +126,9 @@ export class RemoteClient {
 		return calls.filter(({ isOwn }) => !isOwn);
 	}
 
-	/** Resolves when the app server has room for more of it; undefined where it has. */
-	get held(): Promise<void> | undefined {
-		return this.#held?.promise;
+	/** Resolves when the app server, or the session, has room for more of it; undefined where both have. */
+	get room(): Promise<void> | undefined {
+		return this.#held?.promise ?? this.share?.room;
 	}
 
 	hold(): void {

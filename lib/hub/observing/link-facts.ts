@@ -87,8 +87,10 @@ export interface LinkStatus extends LinkFacts {
 	readonly clients: number;
 	/** Clients whose reading is held because too much of them waits at the app server. */
 	readonly held: number;
-	/** Messages that wait at a proxy for somebody to take them; 0 at an app server. */
+	/** Messages of clients that wait: at a proxy for an app server, or for room there; at an app server for their turn. */
 	readonly queued: number;
+	/** Bytes of those; undefined on dotNetify's wire. */
+	readonly queuedBytes: number | undefined;
 	/** Whether the app server is about to stop, or is in the list no more. */
 	readonly isDraining: boolean;
 	/** Undefined where there is no session. */

@@ -18,14 +18,29 @@ function setUp({ maxMessages = 4, maxBytes = 1_000 } = {}): {
 	readonly client: ClientConnection;
 	readonly gates: Deferred<void>[];
 	refuse: ((target: string) => Error | undefined) | undefined;
+	/** While it is there, no call may be started. */
+	full: Deferred<void> | undefined;
+	/** What waits, as the inbox has told. */
+	readonly waiting: { messages: number; bytes: number };
 } {
 	const heard: string[] = [];
 	const taken: string[] = [];
 	const gates: Deferred<void>[] = [];
-	const state = {
+	const changing = {
+		full: undefined as Deferred<void> | undefined,
+		waiting: { messages: 0, bytes: 0 },
+	};
+	const state = Object.assign(changing, {
 		...{ heard, taken, gates, refuse: undefined as ((target: string) => Error | undefined) | undefined },
 		inbox: new Inbox(
-			{ maxMessages, maxBytes },
+			{
+				...{ maxMessages, maxBytes, maxLateBytes: 500 },
+				room: () => changing.full?.promise,
+				changed(messages, bytes) {
+					changing.waiting.messages += messages;
+					changing.waiting.bytes += bytes;
+				},
+			},
 			{
 				hold: () => heard.push("hold"),
 				go: () => heard.push("go"),
@@ -45,7 +60,7 @@ function setUp({ maxMessages = 4, maxBytes = 1_000 } = {}): {
 				return gate.promise;
 			},
 		} as unknown as ClientConnection,
-	};
+	});
 	return state;
 }
 
@@ -154,5 +169,54 @@ describe("forwarding/peer/inbox", () => {
 		gates[0]?.resolve();
 		await turn();
 		assert.deepEqual([taken, inbox.close().length], [["slow"], 1]);
+	});
+
+	it("starts no call while there is no room for its answer, and hands on everything else", async () => {
+		const state = setUp();
+		const { inbox, client, taken, heard } = state;
+		const full = deferred();
+		state.full = full;
+		inbox.open(client);
+		inbox.push({ type: MessageType.CancelInvocation, invocationId: "1" }, 1);
+		assert.deepEqual(taken, [""]);
+		for (const name of ["a", "b", "c", "d", "e"]) inbox.push(call(name), 10);
+		assert.deepEqual([taken, heard, state.waiting], [[""], ["hold"], { messages: 5, bytes: 50 }]);
+		state.full = deferred();
+		full.resolve();
+		await turn();
+		assert.deepEqual(taken, [""], "there was room, and others have taken it");
+		const { full: later } = state;
+		state.full = undefined;
+		later?.resolve();
+		await turn();
+		assert.deepEqual(
+			[taken, heard],
+			[
+				["", "a", "b", "c", "d", "e"],
+				["hold", "go"],
+			],
+		);
+		assert.deepEqual(state.waiting, { messages: 0, bytes: 0 });
+	});
+
+	it("waits for no room once it is closed, and counts nothing any more", async () => {
+		const state = setUp();
+		const full = deferred();
+		state.full = full;
+		state.inbox.open(state.client);
+		state.inbox.push(call("a"), 10);
+		assert.equal(state.inbox.close().length, 1);
+		full.resolve();
+		await turn();
+		assert.deepEqual([state.taken, state.waiting], [[], { messages: 0, bytes: 0 }]);
+	});
+
+	it("gives a client up of whom more comes than can have been on its way when it was to be held", () => {
+		const { inbox, heard } = setUp({ maxMessages: 4, maxBytes: 100 });
+		for (const bytes of [101, 400, 99]) inbox.push(call("a"), bytes);
+		assert.deepEqual(heard, ["hold"]);
+		inbox.push(call("a"), 1);
+		assert.equal(heard.length, 2);
+		assert.match(heard[1] ?? "", /^failed .*windowBytes/);
 	});
 });
