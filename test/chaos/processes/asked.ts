@@ -50,10 +50,22 @@ function block(ms: number): void {
 	while (performance.now() < end);
 }
 
+function bufferedOf({ lifetime }: Hub): Facts["buffered"] {
+	const buffered = { all: 0, most: 0 };
+	for (const { wire } of lifetime) {
+		const { bufferedBytes = 0 } = wire;
+		buffered.all += bufferedBytes;
+		buffered.most = Math.max(buffered.most, bufferedBytes);
+	}
+	return buffered;
+}
+
 function factsOf({ hub, taken }: Program): Facts {
 	return {
 		clients: hub.lifetime.size,
 		counters: hub.counters.snapshot(),
+		links: hub.links(),
+		buffered: bufferedOf(hub),
 		rss: process.memoryUsage.rss(),
 		isReady: hub.ready,
 		taken: taken?.() ?? {},

@@ -1,5 +1,5 @@
 import type { AcceptLinksOptions, ForwardingOptions } from "../../../lib/forwarding/index.js";
-import type { HubOptions } from "../../../lib/index.js";
+import type { HubOptions, LinkStatus } from "../../../lib/index.js";
 
 /** Where hubs are, at proxies and app servers alike: where the stock dotnetify client looks for one. */
 export const HUB_PATH = "/dotnetify";
@@ -54,6 +54,10 @@ export interface Facts {
 	readonly counters: Readonly<Record<string, number>>;
 	/** Memory, in bytes. */
 	readonly rss: number;
+	/** Its links, as they are now. */
+	readonly links: readonly LinkStatus[];
+	/** Bytes that wait for its clients with sockets of their own: of all, and of the one with most. */
+	readonly buffered: { readonly all: number; readonly most: number };
 	/** A proxy: whether it has reached its app server. */
 	readonly isReady: boolean;
 	/** A proxy: how many messages it took of each client, by connection id. */
