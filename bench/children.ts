@@ -127,12 +127,21 @@ export class Child {
 	}
 
 	/** Ends the process and waits until it is gone. */
-	async stop(): Promise<void> {
+	stop(): Promise<void> {
+		return this.#end("SIGTERM");
+	}
+
+	/** Ends the process without a word, as a crash would, and waits until it is gone. */
+	kill(): Promise<void> {
+		return this.#end("SIGKILL");
+	}
+
+	async #end(signal: NodeJS.Signals): Promise<void> {
 		this.#isStopping = true;
 		const { exitCode, signalCode } = this.#process;
 		if (exitCode !== null || signalCode !== null || this.pid === 0) return;
 		const gone = new Promise((resolve) => this.#process.once("exit", resolve));
-		this.#process.kill("SIGTERM");
+		this.#process.kill(signal);
 		const timer = setTimeout(() => this.#process.kill("SIGKILL"), STOP_TIMEOUT_MS);
 		await gone;
 		clearTimeout(timer);

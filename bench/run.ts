@@ -8,6 +8,7 @@ import { fanOutTrials } from "./fan-out.js";
 import { IDLE_CASES, measureIdle } from "./idle.js";
 import { measureLinks } from "./link.js";
 import { loadAverage, machineLines, today } from "./machine.js";
+import { measureRecovery } from "./recover/question.js";
 import { profileRelay } from "./relay/profile.js";
 import { measureRelays } from "./relay/question.js";
 import { idleTable, linkTable, markdown, trialTable } from "./report.js";
@@ -49,6 +50,7 @@ const SECTIONS: Readonly<Record<Question, Section>> = {
 		title: "Idle clients",
 		measure: async (sizes, say) => markdown(idleTable(await measureIdle(IDLE_CASES, sizes, say))),
 	},
+	recover: { title: "View models after their app server was killed", measure: measureRecovery },
 	"side-by-side": { title: "Side by side", measure: compare },
 };
 

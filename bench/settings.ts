@@ -20,6 +20,9 @@ export interface Sizes {
 	readonly idleRounds: number;
 	/** How many of the cases of idle clients, the last ones. */
 	readonly idleCases: number;
+	/** View models that are to be current again after their app server was killed. */
+	readonly recoveredViews: number;
+	readonly recoveryRounds: number;
 	/** Side by side with others: numbers of clients, a set of rows each. */
 	readonly comparedEchoClients: readonly number[];
 	readonly comparedFanOutClients: readonly number[];
@@ -39,6 +42,8 @@ const FULL: Sizes = {
 		idleSettleMs: 5_000,
 		idleRounds: 3,
 		idleCases: Number.POSITIVE_INFINITY,
+		recoveredViews: 10_000,
+		recoveryRounds: 3,
 		comparedEchoClients: [200, 2_000],
 		comparedFanOutClients: [1_000, 5_000],
 		comparedIdleClients: 5_000,
@@ -52,6 +57,7 @@ const QUICK: Sizes = {
 	...{
 		idleSettleMs: 2_000,
 		idleRounds: 1,
+		recoveryRounds: 1,
 		comparedIdleClients: 2_000,
 		comparedEchoClients: [200],
 		comparedFanOutClients: [1_000],
@@ -68,12 +74,14 @@ const SMOKE: Sizes = {
 		relayClients: [10],
 		idleClients: 50,
 		idleCases: 1,
+		recoveredViews: 50,
+		recoveryRounds: 1,
 	},
 	...{ comparedEchoClients: [10], comparedFanOutClients: [20], comparedIdleClients: 50, withAspNet: false },
 };
 
 /** The questions, in the order in which they are answered. */
-export const QUESTIONS = ["echo", "fan-out", "link", "relay", "idle", "side-by-side"] as const;
+export const QUESTIONS = ["echo", "fan-out", "link", "relay", "idle", "recover", "side-by-side"] as const;
 export type Question = (typeof QUESTIONS)[number];
 
 /** What the command line asks for. */

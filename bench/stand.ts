@@ -33,7 +33,7 @@ const env = { LINK_SECRET: randomBytes(24).toString("hex") };
 export async function startSubject(
 	name: string,
 	parameter: SubjectRole,
-	core: number,
+	core?: number,
 ): Promise<{ child: Child; port: number; stop(): Promise<void> }> {
 	const child = new Child(name, {
 		program: "subject/main",

@@ -1,6 +1,13 @@
 import { randomBytes } from "node:crypto";
 import { connect, type Socket } from "node:net";
-import { CLOSING_BRACKET, FrameCounter, LengthCounter, maskedFrame, SeparatorCounter } from "./frames.js";
+import {
+	CLOSING_BRACKET,
+	FrameCounter,
+	LengthCounter,
+	maskedFrame,
+	type PieceCounter,
+	SeparatorCounter,
+} from "./frames.js";
 import type { LoadJob } from "./job.js";
 
 const READ_BYTES = 256 * 1024;
@@ -18,12 +25,13 @@ const readBuffer = Buffer.allocUnsafe(READ_BYTES);
 
 type Phase = "head" | "handshake" | "open";
 
-function counterOf(protocol: LoadJob["protocol"]): FrameCounter {
-	if (protocol === "messagepack") return new FrameCounter(new LengthCounter());
-	return new FrameCounter(
-		protocol === "socket.io" ? new SeparatorCounter(CLOSING_BRACKET) : new SeparatorCounter(),
-	);
+function counterOf(protocol: LoadJob["protocol"]): PieceCounter {
+	if (protocol === "messagepack") return new LengthCounter();
+	return protocol === "socket.io" ? new SeparatorCounter(CLOSING_BRACKET) : new SeparatorCounter();
 }
+
+/** Where a client connects, and what it speaks there. */
+export type ConnectJob = Pick<LoadJob, "port" | "path" | "protocol">;
 
 /** A WebSocket client on a raw socket that knows no more than how many messages came. */
 export class LoadConnection {
@@ -31,7 +39,7 @@ export class LoadConnection {
 	onMessages: (messages: number) => void = () => {};
 	/** Called when the server ended the connection, or broke the rules of it. */
 	onFailed: (reason: string) => void = () => {};
-	readonly #job: LoadJob;
+	readonly #job: ConnectJob;
 	readonly #socket: Socket;
 	readonly #counter: FrameCounter;
 	readonly #opened: () => void;
@@ -39,11 +47,11 @@ export class LoadConnection {
 	#head = "";
 	#isEnding = false;
 
-	/** Connects; `opened` is called when messages can be sent. */
-	constructor(job: LoadJob, opened: () => void) {
+	/** Connects; `opened` is called when messages can be sent. `counter` may look at them as well. */
+	constructor(job: ConnectJob, opened: () => void, counter: PieceCounter = counterOf(job.protocol)) {
 		this.#job = job;
 		this.#opened = opened;
-		this.#counter = counterOf(job.protocol);
+		this.#counter = new FrameCounter(counter);
 		this.#socket = connect({
 			...{ host: "127.0.0.1", port: job.port, noDelay: true },
 			onread: { buffer: readBuffer, callback: (bytes) => this.#read(readBuffer.subarray(0, bytes)) },

@@ -28,8 +28,17 @@ export function shareBetween(before: ProcessShare, after: ProcessShare): Process
 
 /** Resident memory of a process, in bytes. */
 export function residentBytes(pid: number): number {
-	const line = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "latin1"));
-	return Number(line?.[1]) * 1024;
+	return statusBytes(pid, /^VmRSS:\s+(\d+) kB$/m);
+}
+
+/** The most resident memory that a process has had, in bytes. */
+export function peakResidentBytes(pid: number): number {
+	return statusBytes(pid, /^VmHWM:\s+(\d+) kB$/m);
+}
+
+function statusBytes(pid: number, field: RegExp): number {
+	const [, kilobytes] = field.exec(readFileSync(`/proc/${pid}/status`, "latin1")) ?? [];
+	return Number(kilobytes) * 1024;
 }
 
 const IDLE = 4;

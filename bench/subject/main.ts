@@ -4,8 +4,16 @@ import { createViewModelHub, MulticastViewModel, ViewModel } from "../../lib/dot
 import { acceptLinks, type ForwardingOptions, useForwarding } from "../../lib/forwarding/index.js";
 import { createHub, createServer, type InvocationContext } from "../../lib/index.js";
 import { startRawEcho } from "./raw-echo.js";
-import { answerRequests } from "./requests.js";
-import { HUB_PATH, type ProxyRole, type SubjectRole, VIEW_MODEL_PATH } from "./role.js";
+import { answerRequests, linkIsUp } from "./requests.js";
+import {
+	type AppServerRole,
+	CARD,
+	HUB_PATH,
+	OWN_HUB_PATH,
+	type ProxyRole,
+	type SubjectRole,
+	VIEW_MODEL_PATH,
+} from "./role.js";
 import { startWsRelay } from "./ws-relay.js";
 
 const HOST = "127.0.0.1";
@@ -21,6 +29,22 @@ class Echo extends ViewModel {
 
 	get Answer(): string {
 		return this.Text;
+	}
+}
+
+/** A little of everything, and which process has made it. */
+class Card extends ViewModel {
+	readonly Life = process.pid;
+	Name = "Ada Lovelace";
+	Count = 0;
+	Items = [
+		{ Id: 1, Text: "one" },
+		{ Id: 2, Text: "two" },
+		{ Id: 3, Text: "three" },
+	];
+
+	get Greeting(): string {
+		return `Hello, ${this.Name}!`;
 	}
 }
 
@@ -57,12 +81,12 @@ const methods = {
 	toGroup: (ctx: Context, text: string) => ctx.clients.group(GROUP).send("Response_VM", ["Board", text]),
 };
 
-async function startAppServer(): Promise<number> {
+async function startAppServer({ port = 0 }: AppServerRole): Promise<number> {
 	const hub = createHub<Answers>()({ ...SETTINGS, methods });
-	const viewModels = createViewModelHub({ ...SETTINGS, viewModels: { Echo, Board } });
+	const viewModels = createViewModelHub({ ...SETTINGS, viewModels: { Echo, Board, [CARD]: Card } });
 	for (const each of [hub, viewModels]) each.use(acceptLinks({ secrets: secrets() }));
 	const server = createServer().map(HUB_PATH, hub).map(VIEW_MODEL_PATH, viewModels);
-	return (await server.listen(0, HOST)).port;
+	return (await server.listen(port, HOST)).port;
 }
 
 async function startProxy({ appServer, wire }: ProxyRole): Promise<number> {
@@ -74,7 +98,9 @@ async function startProxy({ appServer, wire }: ProxyRole): Promise<number> {
 	const viewModels = createViewModelHub(SETTINGS);
 	hub.use(useForwarding(appServer, options));
 	viewModels.use(useForwarding(appServer, options));
-	const server = createServer().map(HUB_PATH, hub).map(VIEW_MODEL_PATH, viewModels);
+	viewModels.observe({ linkUp: () => linkIsUp() });
+	const own = createHub()({ ...SETTINGS, methods: { echo: methods.echo } });
+	const server = createServer().map(HUB_PATH, hub).map(VIEW_MODEL_PATH, viewModels).map(OWN_HUB_PATH, own);
 	return (await server.listen(0, HOST)).port;
 }
 
@@ -100,7 +126,7 @@ function reparsed(data: Buffer): string {
 async function start(subject: SubjectRole): Promise<number> {
 	switch (subject.role) {
 		case "app-server":
-			return startAppServer();
+			return startAppServer(subject);
 		case "proxy":
 			return startProxy(subject);
 		case "ws-relay":

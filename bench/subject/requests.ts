@@ -1,5 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { Session } from "node:inspector/promises";
+import { moment } from "./moment.js";
 
 const SAMPLING_INTERVAL_US = 500;
 
@@ -7,12 +8,20 @@ const SAMPLING_INTERVAL_US = 500;
 export type SubjectRequest =
 	/** What its heap and its buffers hold after a collection, in bytes. */
 	| { readonly kind: "collect" }
+	/** When links of its view models' hub came up, in {@link moment}s. */
+	| { readonly kind: "links-up" }
 	/** Profiles its CPU time from here. */
 	| { readonly kind: "profile" }
 	/** Ends that, and writes the profile, as `node --cpu-prof` would, to a file. */
 	| { readonly kind: "write-profile"; readonly file: string };
 
 let session: Session | undefined;
+const linksUp: number[] = [];
+
+/** A link of the view models' hub is up. */
+export function linkIsUp(): void {
+	linksUp.push(moment());
+}
 
 async function startProfile(): Promise<null> {
 	session = new Session();
@@ -38,10 +47,12 @@ function heapBytes(): number {
 	return heapUsed + external;
 }
 
-async function answerTo(request: SubjectRequest): Promise<number | null> {
+async function answerTo(request: SubjectRequest): Promise<number | readonly number[] | null> {
 	switch (request.kind) {
 		case "collect":
 			return heapBytes();
+		case "links-up":
+			return linksUp;
 		case "profile":
 			return startProfile();
 		case "write-profile":

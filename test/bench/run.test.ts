@@ -46,7 +46,9 @@ describe("bench/run", function () {
 		const { code, out, err } = await bench("--smoke");
 		assert.equal(err, "");
 		assert.equal(code, 0);
-		const [, echo = "", fanOut = "", link = "", relay = "", idle = "", compared = ""] = out.split(/^## .*$/m);
+		const sections = out.split(/^## .*$/m);
+		const [, echo = "", fanOut = "", link = "", relay = "", idle = "", recover = "", compared = ""] =
+			sections;
 		assert.equal(rowsOf(echo).length, 18);
 		assert.equal(rowsOf(fanOut).length, 10);
 		assert.equal(rowsOf(link).length, 11);
@@ -56,6 +58,10 @@ describe("bench/run", function () {
 		assert.equal(relayTables.length, 4);
 		for (const table of relayTables) assert.ok(rowsOf(table).length >= 1, table);
 		assert.equal(rowsOf(idle).length, 1);
+		const [times = ""] = recover.split(/^### .*$/m);
+		const recoveries = rowsOf(times);
+		assert.equal(recoveries.length, 2);
+		for (const [, , views, lost] of recoveries) assert.deepEqual([views, lost], ["50", "0"]);
 		// Echo of five, fan-out of three, idle clients of one; and the targets.
 		const [, ...tables] = compared.split(/^### .*$/m);
 		assert.deepEqual(
