@@ -8,6 +8,7 @@ import type { Door, Load } from "./clients/load.js";
 import { Place, type PlaceOptions } from "./processes/place.js";
 import { type AppSettings, HUB_PATH, type HubKind, type ProxySettings } from "./processes/settings.js";
 import { Relay } from "./relay.js";
+import { until } from "./until.js";
 
 const POLL_MS = 10;
 /** How long nothing may come before what is missing is taken for lost. */
@@ -44,7 +45,7 @@ export class Stage {
 		this.relays = relays as unknown as [Relay, ...Relay[]];
 	}
 
-	/** Starts everything; resolves when the proxies have reached the app servers. */
+	/** Starts everything; resolves when each proxy has reached all app servers. */
 	static async open(options: StageOptions = {}): Promise<Stage> {
 		const { kind = "plain", proxies = 1, apps = 1 } = options;
 		const folder = mkdtempSync(join(tmpdir(), "trunkline-chaos-"));
@@ -58,6 +59,11 @@ export class Stage {
 		const stage = new Stage(folder, appPlaces, proxyPlaces, relays);
 		await Promise.all(proxyPlaces.map((proxy) => proxy.start()));
 		await Promise.all(proxyPlaces.map((proxy) => proxy.child.ready));
+		for (const proxy of proxyPlaces) {
+			const reached = async (): Promise<number> =>
+				(await proxy.ask({ ask: "facts" })).counters["linkSessions"] ?? 0;
+			await until(async () => (await reached()) >= apps);
+		}
 		return stage;
 	}
 

@@ -7,6 +7,7 @@ import { Load, type LoadOptions } from "../clients/load.js";
 import { ViewClient } from "../clients/view-client.js";
 import type { Place } from "../processes/place.js";
 import { Stage, type StageOptions } from "../stage.js";
+import { until } from "../until.js";
 
 const SEED = 1;
 /** What pages show, and what they are about: one of their own, one that all share. */
@@ -59,6 +60,14 @@ export class Act {
 		const views = await Promise.all(opened);
 		this.#ends.push(() => Promise.all(views.map(({ client }) => client.leave())));
 		return views;
+	}
+
+	/** Waits until every page shows what this process of the app server made, and nothing older. */
+	async current(views: readonly ViewClient[]): Promise<void> {
+		const { incarnation } = this.stage.app;
+		await until(() =>
+			views.every((view) => VIEWS.every((vmId) => view.value(vmId, "Incarnation") === incarnation)),
+		);
 	}
 
 	/** A page with the stock dotnetify client. */

@@ -8,15 +8,6 @@ import { Act } from "./act.js";
 
 const BLOCK_MS = 2_000;
 
-/** Waits until every page shows what this process of the app server made, and nothing older. */
-async function current(views: readonly ViewClient[], { app }: Stage): Promise<void> {
-	await until(() =>
-		views.every((view) =>
-			["Counter", "Board"].every((vmId) => view.value(vmId, "Incarnation") === app.incarnation),
-		),
-	);
-}
-
 /** Pages go on: what one of them changes is done, and what is shared is seen by all. */
 async function assertAlive(views: readonly ViewClient[]): Promise<void> {
 	const before = views.map((view) => Number(view.value("Counter", "Count")));
@@ -59,7 +50,7 @@ describe("chaos/matrix: the app server dies, stops or stands still", function ()
 		const from = page.events.length;
 		await stage.app.kill();
 		await stage.app.start();
-		await current(views, stage);
+		await act.current(views);
 		await assertAlive(views);
 		for (const vmId of ["Counter", "Ticker"]) {
 			await page.shows(vmId, ({ Incarnation }) => Incarnation === stage.app.incarnation);
@@ -107,7 +98,7 @@ describe("chaos/matrix: the app server dies, stops or stands still", function ()
 		await assertAlive(views);
 		assert.equal(await stage.app.stop(), 0);
 		await stage.app.start();
-		await current(views, stage);
+		await act.current(views);
 		await assertAlive(views);
 	});
 
