@@ -76,6 +76,13 @@ export class SegmentLink {
 		this.#backoff.reset();
 	}
 
+	/** Somebody answers at the address again: a link that waits for its next attempt makes it now. */
+	hurry(): void {
+		if (this.#state !== "connecting" || !this.#timer) return;
+		this.#timer.cancel();
+		this.#planIn(0);
+	}
+
 	/** Sends bytes in one frame; lost where the link is going down. */
 	send(bytes: Buffer): void {
 		if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(bytes);
@@ -98,7 +105,12 @@ export class SegmentLink {
 	}
 
 	#plan(): void {
-		this.#timer = this.#settings.clock.schedule(this.#backoff.nextDelayMs(), () => {
+		this.#planIn(this.#backoff.nextDelayMs());
+	}
+
+	#planIn(delayMs: number): void {
+		this.#timer = this.#settings.clock.schedule(delayMs, () => {
+			this.#timer = undefined;
 			this.#connecting = this.#connect();
 		});
 	}

@@ -185,6 +185,7 @@ export class UpstreamLinks {
 		const fault = session.stream.session.addLink(port, { delivered: 0, window: hello.window });
 		if (fault) throw fault;
 		this.#listener.joined(session);
+		for (const other of this.#links) other.hurry();
 	}
 
 	#helloFor(session: AppSession, { link, incarnation }: LinkPort): Hello {

@@ -74,6 +74,8 @@ export class AppSession {
 	readonly clients: Map<number, RemoteClient> = new Map();
 	/** Whether the app server is about to stop. */
 	isDraining = false;
+	/** Whether all links found nobody at its address since it had its last one. */
+	isDeserted = false;
 	readonly #host: AppSessionHost;
 	readonly #frames: AppFrames;
 	readonly #shares: WindowShares;

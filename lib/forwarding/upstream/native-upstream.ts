@@ -77,7 +77,7 @@ export class NativeUpstream {
 		this.#sessions = new Sessions(pickFunction(pick));
 		this.#sessionHost = this.#makeSessionHost();
 		this.#placement = new Placement(this.#sessions, {
-			log: hub.log,
+			...{ log: hub.log, clock: hub.clock },
 			placed: (client) => this.#unpark(client),
 			dismissed: (client) => this.#delivery.dropParked(client),
 		});
@@ -262,6 +262,7 @@ export class NativeUpstream {
 	#joined(session: AppSession): void {
 		const { log } = this.#hub;
 		this.#wasReached = true;
+		session.isDeserted = false;
 		this.#listener.reached();
 		const links = this.#addresses.of(session);
 		log[links === 1 ? "info" : "debug"]({ url: session.url, links }, "An app server is reached.");
@@ -270,19 +271,19 @@ export class NativeUpstream {
 		this.#delivery.drain();
 	}
 
-	/** Where others can take its clients, there is nothing to wait for. */
+	/** As soon as others can take its clients, there is nothing to wait for. */
 	#deserted({ url }: UpstreamLinks): void {
 		const dead = [...this.#sessions].filter(
 			(session) => session.url === url && this.#addresses.of(session) === 0,
 		);
-		if (dead.length === this.#sessions.size) return;
-		for (const session of dead) session.stream.end("lost");
+		if (dead.length === this.#sessions.size) for (const session of dead) session.isDeserted = true;
+		else for (const session of dead) session.stream.end("lost");
 	}
 
 	/** All links lead elsewhere now: who answered before was replaced. */
 	#endForsaken(): void {
 		for (const session of [...this.#sessions])
-			if (this.#addresses.of(session) === 0 && this.#addresses.isWhole(session.url))
+			if (this.#addresses.of(session) === 0 && (session.isDeserted || this.#addresses.isWhole(session.url)))
 				session.stream.end("restarted");
 	}
 

@@ -1,4 +1,4 @@
-import { type Deferred, deferred, Fifo, type Log } from "../../base/index.js";
+import { type Clock, type Deferred, deferred, Fifo, type Log } from "../../base/index.js";
 import {
 	firstText,
 	HubTarget,
@@ -12,15 +12,19 @@ import {
 import { isAboutViewModel } from "../proxy-end/forwarded-message.js";
 import type { AppSession } from "./app-session.js";
 import { type ForwardedClient, NO_REPLAYS } from "./forwarded-client.js";
+import { Pace } from "./pace.js";
 import type { RemoteClient, Replay } from "./remote-client.js";
 import type { Sessions } from "./sessions.js";
 
-/** Clients that are opened, moved or ended in one turn of the event loop: the others go on meanwhile. */
+/** Clients that are moved or ended in one turn of the event loop: the others go on meanwhile. */
 const CLIENTS_PER_TURN = 100;
+/** Clients that are opened, and calls that are made again, before an app server is to deal with them. */
+const CALLS_PER_BATCH = 100;
 
 /** What a placement needs. */
 export interface PlacementHost {
 	readonly log: Log;
+	readonly clock: Clock;
 	/** A client that was being moved has a home again, or has to wait for one: what it sent meanwhile may follow. */
 	placed(client: ForwardedClient): void;
 	/** A client that was being moved is ended: what it sent meanwhile is not delivered. */
@@ -42,6 +46,7 @@ export class Placement {
 	readonly #homeless = new Fifo<ForwardedClient>();
 	readonly #moves = new Map<ForwardedClient, Move>();
 	#turn: NodeJS.Immediate | undefined;
+	readonly #pace: Pace;
 	/** Which sessions there were when shared view models were looked at last. */
 	#generation = 0;
 	#isClosed = false;
@@ -49,6 +54,7 @@ export class Placement {
 	constructor(sessions: Sessions, host: PlacementHost) {
 		this.#sessions = sessions;
 		this.#host = host;
+		this.#pace = new Pace(host.clock, () => this.#next());
 	}
 
 	/** Opens a client, now or as soon as there is a session. */
@@ -207,19 +213,29 @@ export class Placement {
 		}
 	}
 
-	/** Opens some of those that wait; the others in the next turn. */
+	/** Opens some of those that wait; the others in a later turn, at the pace of those who take them. */
 	#next(): void {
-		if (this.#turn) return;
-		for (let placed = 0; placed < CLIENTS_PER_TURN; placed++) {
+		if (this.#turn || this.#pace.isFull || this.#isClosed) return;
+		const sessions = new Set<AppSession>();
+		let isGoingOn = true;
+		for (let calls = 0; isGoingOn && calls < CALLS_PER_BATCH; ) {
 			const client = this.#homeless.first;
-			if (!client) return;
-			if (!this.#moves.has(client) && !this.#resume(client) && !client.connection.isEnded) return;
-			this.#homeless.shift();
+			calls += 1 + (client?.replays.length ?? 0);
+			isGoingOn = client !== undefined && this.#isSettled(client);
+			if (isGoingOn) this.#homeless.shift();
+			if (isGoingOn && client?.home) sessions.add(client.home.session);
 		}
+		this.#pace.sent(sessions);
+		if (!isGoingOn) return;
 		this.#turn = setImmediate(() => {
 			this.#turn = undefined;
 			this.#next();
 		});
+	}
+
+	/** Whether a client needs to wait no more. */
+	#isSettled(client: ForwardedClient): boolean {
+		return this.#moves.has(client) || this.#resume(client) || client.connection.isEnded;
 	}
 
 	/** What the client sends from now on waits until it is there. */

@@ -181,6 +181,20 @@ describe("forwarding/upstream/native-upstream", () => {
 			);
 	});
 
+	it("opens a client that stays behind many that have left while there was no app server", async () => {
+		const app = await scene.app();
+		const relay = await scene.relay(app.port);
+		relay.off();
+		const proxy = await scene.proxy(relay.url);
+		const gone = range(250).map((at) => open(proxy.hub, `gone${at}`));
+		await new Promise((resolve) => setImmediate(resolve));
+		for (const { id } of gone) await proxy.hub.lifetime.get(id)?.ended({ kind: "closed" });
+		open(proxy.hub, "last");
+		relay.on();
+		await scene.until(() => app.connected.length === 1);
+		assert.deepEqual(app.connected, ["last"]);
+	});
+
 	describe("with replicas", () => {
 		const proxyTo = (urls: readonly string[]): Promise<Station> =>
 			scene.station({
