@@ -3,6 +3,7 @@ import { messageOf, type TrunklineError } from "../../errors/index.js";
 import type { Hub } from "../../hub/index.js";
 import { checkAnswerProof, checkHello, NEW_SESSION_FEATURE } from "../link/link-greeting.js";
 import { LinkSegments } from "../link/link-segments.js";
+import { DRAINED_FEATURE } from "../link/link-terms.js";
 import { LinkLife } from "../observing/link-life.js";
 import type { LinkPort } from "../session/index.js";
 import type { AppSession } from "../upstream/app-session.js";
@@ -192,7 +193,7 @@ export class UpstreamLinks {
 		return {
 			...{ versions: LINK_VERSIONS, role: "proxy", instance: this.#settings.instance, session: session.id },
 			...{ link, incarnation, ...session.stream.session.greeting() },
-			features: session.isNew ? [NEW_SESSION_FEATURE] : [],
+			features: session.isNew ? [NEW_SESSION_FEATURE, DRAINED_FEATURE] : [DRAINED_FEATURE],
 		};
 	}
 

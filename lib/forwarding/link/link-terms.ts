@@ -12,6 +12,8 @@ export const LINK_SILENCE_MS = 15_000;
 
 /** What an app server names in HELLO whose clients outlive it: they are opened again at the next one. */
 export const REOPEN_FEATURE = "reopen";
+/** What a proxy names in HELLO that answers DRAIN by DRAINED. */
+export const DRAINED_FEATURE = "drained";
 /** Largest call that is kept to be made again, in bytes of its arguments. */
 export const MAX_RETAINED_BYTES: number = 16 * 1024;
 /** Before each type of view models that an app server names in HELLO because clients share one. */

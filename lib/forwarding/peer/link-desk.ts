@@ -10,7 +10,13 @@ import {
 	NO_SESSION,
 	newLinkId,
 } from "../link/link-greeting.js";
-import { LINK_PING_MS, LINK_PROTOCOL, REOPEN_FEATURE, sharedFeatures } from "../link/link-terms.js";
+import {
+	DRAINED_FEATURE,
+	LINK_PING_MS,
+	LINK_PROTOCOL,
+	REOPEN_FEATURE,
+	sharedFeatures,
+} from "../link/link-terms.js";
 import { LinkLife } from "../observing/link-life.js";
 import { type ResolvedSessionOptions, resolveSessionOptions } from "../session/index.js";
 import { ByeCode, type Hello, LINK_VERSIONS, writeByeSegment } from "../wire/index.js";
@@ -84,8 +90,7 @@ export class LinkDesk {
 
 	/** Asks all proxies to take their clients elsewhere; resolves when they have. */
 	async evacuate(): Promise<void> {
-		const sessions = [...this.#sessions.values()].filter(({ stream }) => stream.session.links > 0);
-		await Promise.all(sessions.map((session) => session.evacuate()));
+		await Promise.all([...this.#sessions.values()].map((session) => session.evacuate()));
 	}
 
 	/** Lets proxies have what is on its way, up to `flushTimeoutMs`, and ends all sessions. */
@@ -150,7 +155,8 @@ export class LinkDesk {
 		for (const session of this.#sessions.values())
 			if (session.instance === instance) session.stream.end("restarted");
 		const { remoteAddress } = connection.request;
-		const session = new ProxySession(this.#sessionHost, { instance, id, peer: remoteAddress });
+		const answersDrain = hello.features.includes(DRAINED_FEATURE);
+		const session = new ProxySession(this.#sessionHost, { instance, id, peer: remoteAddress, answersDrain });
 		// Our HELLO has granted a whole window already, before it was known for which session.
 		session.stream.session.greeting();
 		this.#sessions.set(id, session);

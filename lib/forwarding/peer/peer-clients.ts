@@ -30,6 +30,9 @@ export interface PeerClientsHost {
 	emptied(): void;
 }
 
+/** Whether another instance had a client before, and how that let it go. */
+type Past = Pick<OpenFrame, "recovered" | "migrated">;
+
 /** The clients that a proxy holds in one session, by their numbers: from their OPEN to their CLOSED. */
 export class PeerClients {
 	readonly #session: ProxySession;
@@ -110,8 +113,8 @@ export class PeerClients {
 		this.#clients.set(number, client);
 		const known = this.#hub.lifetime.get(context.connectionId);
 		if (!known && (context.user || !this.#hub.options.transport.authenticate))
-			this.#admit(client, context, frame.recovered, context.user);
-		else void this.#admitLater(client, context, frame.recovered, known);
+			this.#admit(client, context, frame, context.user);
+		else void this.#admitLater(client, context, frame, known);
 	}
 
 	#clientOf(number: number, { connectionId, protocol }: OpenContext): PeerClient {
@@ -137,7 +140,7 @@ export class PeerClients {
 	async #admitLater(
 		client: PeerClient,
 		context: OpenContext,
-		isRecovered: boolean,
+		past: Past,
 		known: ClientConnection | undefined,
 	): Promise<void> {
 		this.#pending++;
@@ -145,14 +148,14 @@ export class PeerClients {
 			await this.#host.freeId(known);
 			const user = context.user ?? (await this.#hub.authenticateForwarded(openedRequest(context)));
 			const isHere = this.#clients.get(client.number) === client && !client.wire.isClosed;
-			if (isHere) this.#admit(client, context, isRecovered, user);
+			if (isHere) this.#admit(client, context, past, user);
 		} catch (cause) {
 			this.#refuse(client, cause);
 		}
 		this.#pending--;
 	}
 
-	#admit(client: PeerClient, context: OpenContext, recovered: boolean, user: User | undefined): void {
+	#admit(client: PeerClient, context: OpenContext, past: Past, user: User | undefined): void {
 		const { connectionId, protocol: protocolName, ids: idPrefix } = context;
 		const request = openedRequest(context);
 		const identity = {
@@ -162,7 +165,8 @@ export class PeerClients {
 			transport: "Link",
 			protocolName,
 			idPrefix,
-			recovered,
+			recovered: past.recovered,
+			migrated: past.migrated,
 		} as const;
 		const connection = this.#hub.open(identity, client.wire);
 		client.connection = connection;

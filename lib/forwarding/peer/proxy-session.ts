@@ -38,6 +38,8 @@ export interface ProxySessionNames {
 	readonly id: string;
 	readonly instance: string;
 	readonly peer: string;
+	/** Whether it answers DRAIN. */
+	readonly answersDrain: boolean;
 }
 
 /** An app server's session with one proxy instance: the clients that this proxy holds. */
@@ -59,13 +61,17 @@ export class ProxySession implements Carrier {
 	#evacuated: Deferred<void> | undefined;
 	/** Resolved when its last link is gone since the proxy was asked. */
 	#deserted: Deferred<void> | undefined;
+	/** Resolved when the proxy opens no client here any more. */
+	#drained: Deferred<void> | undefined;
+	readonly #answersDrain: boolean;
 
-	constructor(host: ProxySessionHost, { instance, id, peer }: ProxySessionNames) {
+	constructor(host: ProxySessionHost, { instance, id, peer, answersDrain }: ProxySessionNames) {
 		this.#host = host;
 		this.#hub = host.hub;
 		this.instance = instance;
 		this.id = id;
 		this.maxBufferedBytes = host.hub.options.transport.maxBufferedBytes ?? DEFAULT_MAX_BUFFERED_BYTES;
+		this.#answersDrain = answersDrain;
 		this.#life = new SessionLife(host.hub, { role: "app", wire: "native", peer });
 		this.stream = new FrameStream({
 			clock: host.hub.clock,
@@ -112,7 +118,10 @@ export class ProxySession implements Carrier {
 	async evacuate(): Promise<void> {
 		this.stream.write({ type: "drain", timeoutMs: 0 });
 		this.#deserted ??= deferred();
-		await Promise.race([this.stream.settled(), this.#deserted.promise]);
+		this.#drained ??= deferred();
+		if (this.stream.session.links === 0) return;
+		const isKnown = this.#answersDrain ? this.#drained.promise : this.stream.settled();
+		await Promise.race([isKnown, this.#deserted.promise]);
 		if (this.#clients.size === 0) return;
 		this.#evacuated ??= deferred();
 		await this.#evacuated.promise;
@@ -182,6 +191,9 @@ export class ProxySession implements Carrier {
 				break;
 			case "resync":
 				this.#resync(frame);
+				break;
+			case "drained":
+				this.#drained?.resolve();
 		}
 	}
 
@@ -228,6 +240,7 @@ export class ProxySession implements Carrier {
 	#ended(end: SessionEnd, error: TrunklineError | undefined): void {
 		const { reason } = end;
 		this.#freeRoom();
+		this.#drained?.resolve();
 		this.#evacuated?.resolve();
 		for (const client of lostIn(end)) {
 			const connectionId = client === undefined ? undefined : this.#clients.get(client)?.connectionId;

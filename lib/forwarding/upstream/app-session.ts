@@ -154,8 +154,9 @@ export class AppSession {
 		const ids = `${connection.idPrefix}${this.ids}`;
 		const context = writeMessagePack(openContextOf(connection, ids, this.#host.hub.serverId));
 		const number = this.#free.at(-1) ?? this.#nextNumber;
-		const recovered = client.wasOpen;
-		this.stream.write({ type: "open", client: number, recovered, migrated: false, context });
+		const recovered = client.before !== undefined;
+		const migrated = client.before === "migrated";
+		this.stream.write({ type: "open", client: number, recovered, migrated, context });
 		if (this.#free.pop() === undefined) this.#nextNumber++;
 		const remote = new RemoteClient(client, this, number);
 		this.clients.set(number, remote);
@@ -234,6 +235,8 @@ export class AppSession {
 		this.heard();
 		if (frame.type === "drain") {
 			this.isDraining = true;
+			// Behind every OPEN that was written, and there is none from here on.
+			this.stream.write({ type: "drained" });
 			this.#host.draining(this, frame.timeoutMs);
 		} else if (frame.type !== "load") this.#frames.take(frame);
 	}

@@ -32,8 +32,8 @@ export class ForwardedClient {
 	readonly connection: ClientConnection;
 	/** Where it is at home; undefined while there is no session for it. */
 	home: RemoteClient | undefined;
-	/** Whether an instance that is gone had it open, of this proxy's app servers or of those of one before it. */
-	wasOpen: boolean;
+	/** How the instance that had it last let it go, here or before another proxy; undefined where it never was open. */
+	before: "lost" | "migrated" | undefined;
 	/** How the client went, once it is gone. */
 	end: DisconnectReason | undefined;
 	/** Whether another proxy is about to have it: it is opened nowhere any more. */
@@ -53,7 +53,7 @@ export class ForwardedClient {
 
 	constructor(connection: ClientConnection) {
 		this.connection = connection;
-		this.wasOpen = connection.recovered;
+		if (connection.recovered) this.before = connection.migrated ? "migrated" : "lost";
 	}
 
 	/** Whether the client is gone: nothing of it follows. */

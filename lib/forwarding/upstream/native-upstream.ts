@@ -190,7 +190,7 @@ export class NativeUpstream {
 	surrender(): QueuedMessage[] {
 		for (const session of [...this.#sessions]) session.stream.end("restarted");
 		const waiting = this.#delivery.clear();
-		const open = [...this.#clients.values()].filter(({ wasOpen, hasEnded }) => wasOpen && !hasEnded);
+		const open = [...this.#clients.values()].filter(({ before, hasEnded }) => before && !hasEnded);
 		this.#clients.clear();
 		this.#placement.clear();
 		this.#placement.dismiss(open);
@@ -280,7 +280,7 @@ export class NativeUpstream {
 		else for (const session of dead) session.stream.end("lost");
 	}
 
-	/** All links lead elsewhere now: who answered before was replaced. */
+	/** All links lead elsewhere now, or found nobody before one did: who answered before was replaced. */
 	#endForsaken(): void {
 		for (const session of [...this.#sessions])
 			if (this.#addresses.of(session) === 0 && (session.isDeserted || this.#addresses.isWhole(session.url)))
@@ -334,7 +334,7 @@ export class NativeUpstream {
 		for (const call of remote.takeAll()) this.#listener.unanswered(client, call, failure);
 		remote.leave();
 		client.left(remote);
-		client.wasOpen ||= wasOpen;
+		if (wasOpen) client.before = "lost";
 		if (client.hasEnded && client.waiting === 0) this.#clients.delete(client.connection);
 	}
 

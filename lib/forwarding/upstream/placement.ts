@@ -127,7 +127,7 @@ export class Placement {
 	/** The app server is done with a client that was moved. */
 	moved(remote: RemoteClient, isReopening: boolean): void {
 		const { client } = remote;
-		client.wasOpen = true;
+		client.before = "migrated";
 		client.replays = [...client.replays, ...remote.takeRetained()];
 		if (!isReopening) this.#dismissNow(client);
 		if (remote.isMoving) this.#arrived(client);

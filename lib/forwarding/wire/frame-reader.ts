@@ -110,6 +110,8 @@ function readBody(type: Frame["type"], reader: ByteReader): Frame {
 			return readSend(reader);
 		case "drain":
 			return { type, timeoutMs: reader.varint() };
+		case "drained":
+			return { type };
 		case "load":
 			return { type, clients: reader.varint(), delayMs: reader.varint() };
 		default:
@@ -118,7 +120,7 @@ function readBody(type: Frame["type"], reader: ByteReader): Frame {
 }
 
 function readClientBody(
-	type: Exclude<Frame["type"], "message" | "record" | "send" | "drain" | "load">,
+	type: Exclude<Frame["type"], "message" | "record" | "send" | "drain" | "drained" | "load">,
 	client: number,
 	reader: ByteReader,
 ): Frame {

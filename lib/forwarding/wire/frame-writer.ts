@@ -172,6 +172,8 @@ function writeBody(writer: ByteWriter, frame: Frame): void {
 		case "drain":
 			writer.varint(frame.timeoutMs);
 			break;
+		case "drained":
+			break;
 		case "load":
 			writer.varint(frame.clients);
 			writer.varint(frame.delayMs);
@@ -182,7 +184,10 @@ function writeBody(writer: ByteWriter, frame: Frame): void {
 	}
 }
 
-type OtherFrame = Exclude<Frame, { readonly type: "message" | "record" | "send" | "drain" | "load" }>;
+type OtherFrame = Exclude<
+	Frame,
+	{ readonly type: "message" | "record" | "send" | "drain" | "drained" | "load" }
+>;
 
 /** What follows the client's number. */
 function writeClientBody(writer: ByteWriter, frame: OtherFrame): void {

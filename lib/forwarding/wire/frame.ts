@@ -8,7 +8,7 @@ export interface OpenFrame {
 	readonly client: number;
 	/** It was open at an instance that is no more. */
 	readonly recovered: boolean;
-	/** Another instance handed it over. */
+	/** That instance handed it over in order: nothing that it had begun is lost. */
 	readonly migrated: boolean;
 	/** Who it is: one MessagePack value of at most 32 KiB. */
 	readonly context: Buffer;
@@ -25,6 +25,11 @@ export interface CloseFrame {
 	readonly reason: CloseReason;
 	/** The error with which it ended; empty where there was none. */
 	readonly text: string;
+}
+
+/** The answer to DRAIN: behind it no client is opened in the session. */
+export interface DrainedFrame {
+	readonly type: "drained";
 }
 
 /** A client's message, its values as the client wrote them. */
@@ -140,6 +145,7 @@ export type Frame =
 	| CloseFrame
 	| MessageFrame
 	| ClientFrame
+	| DrainedFrame
 	| ResyncFrame
 	| GroupFrame
 	| SendFrame
@@ -158,6 +164,7 @@ export const FRAME_TYPES: Readonly<Record<Frame["type"], number>> = {
 	pause: 0x13,
 	resume: 0x14,
 	resync: 0x15,
+	drained: 0x16,
 	join: 0x20,
 	leave: 0x21,
 	send: 0x22,

@@ -32,6 +32,8 @@ export interface ClientIdentity {
 	readonly items?: ReadonlyMap<string, unknown> | undefined;
 	/** See {@link ClientConnection.recovered}. @defaultValue false */
 	readonly recovered?: boolean | undefined;
+	/** See {@link ClientConnection.migrated}. @defaultValue false */
+	readonly migrated?: boolean | undefined;
 	/**
 	 * Begins the ids of calls to this client, so that whoever passes its answers on finds the way without a table; unique
 	 * among all that may call it. @defaultValue ""
@@ -67,6 +69,8 @@ export class ClientConnection {
 	 * groups and streams are to be made again, and what was retained is about to be called again.
 	 */
 	readonly recovered: boolean;
+	/** It is recovered, and the server that had it handed it over in order, because that one stops or left the list: all that it had begun was answered. */
+	readonly migrated: boolean;
 	/** Begins the ids of calls to this client. */
 	readonly idPrefix: string;
 	readonly #host: ClientHost;
@@ -98,6 +102,7 @@ export class ClientConnection {
 		this.protocolName = identity.protocolName;
 		this.wire = wire;
 		this.recovered = identity.recovered ?? false;
+		this.migrated = identity.migrated ?? false;
 		this.idPrefix = identity.idPrefix ?? "";
 		if (identity.items) this.#items = new Map(identity.items);
 		this.#host = host;

@@ -1,65 +1,27 @@
 import assert from "node:assert/strict";
 import { LINK_HEADER, useForwarding } from "../../../lib/forwarding/index.js";
-import { answerProof, NEW_SESSION_FEATURE, NO_SESSION } from "../../../lib/forwarding/link/link-greeting.js";
+import { answerProof } from "../../../lib/forwarding/link/link-greeting.js";
 import { writeProof } from "../../../lib/forwarding/link-proof.js";
 import {
-	type Frame,
-	FrameWriter,
-	type Hello,
 	MAX_CONTEXT_BYTES,
 	MAX_FRAME_BYTES,
 	MAX_NAME_BYTES,
 	MAX_SEGMENT_BYTES,
-	writeDataSegment,
-	writeHelloSegment,
 } from "../../../lib/forwarding/wire/index.js";
 import type { ConnectionRequest, User } from "../../../lib/index.js";
-import {
-	MessageType,
-	type RawMessage,
-	writeLengthPrefix,
-	writeMessagePack,
-} from "../../../lib/protocols/index.js";
+import { MessageType, type RawMessage, writeLengthPrefix } from "../../../lib/protocols/index.js";
 import { until } from "../../hub/live.js";
 import { type Client, Scene, SECRET, type Station, type StationOptions } from "../support/scene.js";
 import { PlayedApp } from "./played-app.js";
 import { PlayedProxy } from "./played-proxy.js";
+import { bytesOf, dataOf, helloOf, opening } from "./played-segments.js";
 
 const OTHER = "another secret of the tests, long";
-const WINDOW = 8 * 1024 * 1024;
 const REFUSED = '{"error":"The proof of the link was refused."}';
-
-function helloOf(role: Hello["role"], fields: Partial<Hello> = {}): Buffer {
-	return writeHelloSegment({
-		...{ versions: [1, 1], role, instance: Buffer.alloc(16, role), link: 0, incarnation: 1 },
-		session: role === "app" ? NO_SESSION : Buffer.alloc(16, 7),
-		...{ delivered: 0, window: WINDOW, features: role === "app" ? [] : [NEW_SESSION_FEATURE] },
-		...fields,
-	});
-}
-
-function dataOf(frames: Buffer, seq = 1): Buffer {
-	return writeDataSegment({ seq, acks: { links: [], delivered: 0, window: WINDOW }, frames });
-}
-
-function framesOf(...frames: Frame[]): Buffer {
-	const writer = new FrameWriter();
-	for (const frame of frames) writer.write(frame);
-	return Buffer.concat(writer.take());
-}
 
 /** A frame as it stands on the wire, whatever is wrong with it. */
 const frameOf = (type: number, body: Buffer): Buffer =>
 	Buffer.concat([Buffer.of(type), writeLengthPrefix(body.length), body]);
-
-function opening(client: number, connectionId: string): Frame {
-	const request = {
-		...{ url: "/dotnetify", headers: {}, ip: "203.0.113.7", ips: [], remotePort: 1, localAddress: "::1" },
-		...{ localPort: 2, secure: false, host: "example.com" },
-	};
-	const context = writeMessagePack({ connectionId, protocol: "json", ids: "u1.", request });
-	return { type: "open", client, recovered: false, migrated: false, context };
-}
 
 const warningsOf = ({ logs }: Station, pattern: RegExp): string[] =>
 	logs.flatMap(({ level, message, fields }) => {
@@ -344,7 +306,7 @@ describe("forwarding/native/security", () => {
 		});
 
 		it("more clients than a proxy may have end the session, and all of its clients", async () => {
-			const frames = framesOf(...["a", "b", "c"].map((id, at) => opening(at + 1, id)));
+			const frames = bytesOf(...["a", "b", "c"].map((id, at) => opening(at + 1, id)));
 			const { code, reason } = await ends([dataOf(frames)], { maxClientsPerProxy: 2 });
 			assert.equal(code, 3);
 			assert.match(reason, /more clients/);
@@ -360,7 +322,7 @@ describe("forwarding/native/security", () => {
 				invocationId: undefined,
 				...{ arguments: Buffer.from('["V","stolen"]'), streamIds: undefined, headers: undefined },
 			};
-			proxy.send(dataOf(framesOf(opening(1, direct.id), { type: "message", client: 1, message })));
+			proxy.send(dataOf(bytesOf(opening(1, direct.id), { type: "message", client: 1, message })));
 			await scene.until(() => app.hub.counters.get("refusals") === 1);
 			assert.equal(await direct.invoke("echo", 1), 1);
 			assert.deepEqual(app.calls, []);

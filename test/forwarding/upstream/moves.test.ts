@@ -166,6 +166,42 @@ describe("forwarding/upstream moves", () => {
 		assert.equal(page.isClosed, false);
 	});
 
+	it("tell the next app server that a client was handed over", async () => {
+		const only = await app("a");
+		const list = [only.url];
+		const proxy = await farm.proxy(() => list);
+		const page = await farm.page(proxy, []);
+		await page.connection.invoke("note", "new");
+		const pasts = ({ hub }: Place): unknown[] =>
+			[...hub.lifetime].map(({ recovered, migrated }) => ({ recovered, migrated }));
+		assert.deepEqual(pasts(only), [{ recovered: false, migrated: false }]);
+		await only.stop();
+		const next = await app("b");
+		list[0] = next.url;
+		await page.connection.invoke("note", "handed over");
+		assert.deepEqual(pasts(next), [{ recovered: true, migrated: true }]);
+	});
+
+	it("lose no client that comes while an app server stops, and nothing that it says at once", async () => {
+		const { apps, proxy } = await open();
+		const pages = Promise.all(
+			Array.from({ length: 40 }, async (_, at) => {
+				const page = await farm.page(proxy, []);
+				await page.connection.invoke("note", String(at));
+				return page;
+			}),
+		);
+		await farm.until(() => calls.length > 3);
+		await apps["a"]?.stop();
+		for (const { isClosed } of await pages) assert.equal(isClosed, false);
+		const notes = calls.map((call) => Number(call.slice(3)));
+		assert.deepEqual(
+			notes.toSorted((one, two) => one - two),
+			Array.from({ length: 40 }, (_, at) => at),
+		);
+		assert.deepEqual(proxy.undeliverable, []);
+	});
+
 	it("leave clients of the only app server without a home until there is one, and what they send waits", async () => {
 		const only = await app("a");
 		const list = [only.url];

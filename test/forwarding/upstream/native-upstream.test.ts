@@ -114,6 +114,8 @@ describe("forwarding/upstream/native-upstream", () => {
 			);
 		assert.deepEqual([first.calls, proxy.undeliverable, proxy.disconnected], [[], [], []]);
 		assert.deepEqual([...second.connected].sort(), clients.map(({ id }) => id).sort());
+		for (const { recovered, migrated } of second.hub.lifetime)
+			assert.deepEqual([recovered, migrated], [true, false]);
 	});
 
 	it("fails a call that an app server was lost with, and reports what nobody waits for", async () => {

@@ -49,6 +49,7 @@ export const proxyFrame: fc.Arbitrary<Frame> = fc.oneof(
 	record({ type: of("close"), client, reason: of("closed", "lost", "migrated"), text }),
 	record({ type: of("pause", "resume"), client }),
 	record({ type: of("resync"), client, key: name }),
+	record({ type: of("drained") }),
 );
 
 const records = fc.uniqueArray(record({ encoding, record: bytes }), {

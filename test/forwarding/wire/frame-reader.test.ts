@@ -76,11 +76,11 @@ describe("forwarding/wire/frame-reader", () => {
 
 	it("passes over frames of types that it does not know, large ones too", () => {
 		const pause: Frame = { type: "pause", client: 7 };
-		assert.deepEqual(readProxy("1603ffffff" + "130107" + "9000" + "0000"), [pause]);
+		assert.deepEqual(readProxy("1e03ffffff" + "130107" + "9000" + "0000"), [pause]);
 		const reader = new FrameReader("proxy");
-		assert.deepEqual(reader.read(part(0x16 | 0x40, PART)), []);
+		assert.deepEqual(reader.read(part(0x1e | 0x40, PART)), []);
 		assert.ok(reader.isUnfinished);
-		assert.deepEqual(reader.read(Buffer.concat([part(0x16, PART), Buffer.from("130107", "hex")])), [pause]);
+		assert.deepEqual(reader.read(Buffer.concat([part(0x1e, PART), Buffer.from("130107", "hex")])), [pause]);
 	});
 
 	for (const [name, hex] of Object.entries({

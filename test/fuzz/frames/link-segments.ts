@@ -153,6 +153,7 @@ const FRAMES: Record<LinkRole, readonly Frame[]> = {
 			{ type: "resume", client },
 			{ type: "resync", client, key: "Chat" },
 		]),
+		{ type: "drained" },
 	],
 	app: [
 		...CLIENTS.flatMap((client): Frame[] => [
