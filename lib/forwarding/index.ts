@@ -30,6 +30,7 @@ export {
 	type ForwardingOptions,
 } from "./proxy-end/options.js";
 export {
+	DEFAULT_MAX_DELAY_MS,
 	DEFAULT_REPLICAS_REFRESH_MS,
 	type Replica,
 	type ReplicaList,

@@ -92,6 +92,8 @@ export type { MountOptions } from "./mount.js";
 export type {
 	LinkEndFacts,
 	LinkFacts,
+	LinkLoad,
+	LinkLoadFacts,
 	LinkSessionCounters,
 	LinkSessionEndFacts,
 	LinkStatus,

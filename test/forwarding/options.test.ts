@@ -26,8 +26,8 @@ describe("forwarding/options", () => {
 				.sort();
 		assert.deepEqual(documented("useForwarding"), namesOf(resolveForwardingOptions({})));
 		assert.deepEqual(documented("acceptLinks"), namesOf(resolveAcceptLinksOptions({})));
-		const { pick, refreshMs } = replicas(["http://app"]);
-		assert.deepEqual(documented("replicas"), Object.keys({ pick, refreshMs }));
+		const { pick, maxDelayMs, refreshMs } = replicas(["http://app"]);
+		assert.deepEqual(documented("replicas"), Object.keys({ maxDelayMs, pick, refreshMs }));
 	});
 
 	it("has dotNetify's defaults, and limits as documented", () => {

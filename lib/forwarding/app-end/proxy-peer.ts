@@ -51,7 +51,7 @@ export class ProxyPeer implements Carrier {
 		return {
 			...{ role: "app", wire: "dotnetify", peer: channel?.request.remoteAddress ?? "", instance: undefined },
 			...{ links: this.#channels.size, clients: this.clients.size, held: 0, queued: this.#held.length },
-			...{ queuedBytes: undefined, isDraining: false, counters: undefined },
+			...{ queuedBytes: undefined, isDraining: false, load: undefined, counters: undefined },
 		};
 	}
 

@@ -1,5 +1,5 @@
 import type { ErrorCode, TrunklineError } from "../../errors/index.js";
-import type { Hub, LinkFacts, LinkSessionCounters } from "../../hub/index.js";
+import type { Hub, LinkFacts, LinkLoad, LinkSessionCounters } from "../../hub/index.js";
 import type { SessionCounters, SessionEnd } from "../session/index.js";
 
 /** What is wrong with a link that has to be closed. */
@@ -104,6 +104,11 @@ export class SessionLife {
 	release(): void {
 		this.#held--;
 		this.#hub.observation?.tell("clientReleased", this.facts);
+	}
+
+	/** An app server tells how busy it is. */
+	loaded(load: LinkLoad): void {
+		this.#hub.observation?.tell("linkLoad", { ...this.facts, ...load });
 	}
 
 	/** An app server has handed a client over. */

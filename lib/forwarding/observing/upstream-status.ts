@@ -25,15 +25,18 @@ export function statusOf(
 		const all = { queued: first.queued + queued, queuedBytes: first.queuedBytes + queuedBytes };
 		return [{ ...first, ...all }, ...others];
 	}
-	const nobody = { instance: undefined, links: 0, held: 0, isDraining: false, counters: undefined };
+	const nobody = {
+		...{ instance: undefined, links: 0, held: 0, isDraining: false },
+		...{ load: undefined, counters: undefined },
+	};
 	return [{ role: "proxy", wire: "native", peer: name, ...nobody, clients, queued, queuedBytes }];
 }
 
 function sessionStatus(session: AppSession, links: number): LinkStatus & { readonly queuedBytes: number } {
-	const { life, clients, isDraining, stream, waiting: queued, waitingBytes: queuedBytes } = session;
+	const { life, clients, isDraining, load, stream, waiting: queued, waitingBytes: queuedBytes } = session;
 	return {
 		...{ ...life.facts, instance: shortName(session), links, clients: clients.size, held: life.held },
-		...{ queued, queuedBytes, isDraining, counters: countersOf(stream.session.counters) },
+		...{ queued, queuedBytes, isDraining, load, counters: countersOf(stream.session.counters) },
 	};
 }
 

@@ -20,6 +20,7 @@ import {
 import { LinkLife } from "../observing/link-life.js";
 import { type ResolvedSessionOptions, resolveSessionOptions } from "../session/index.js";
 import { ByeCode, type Hello, LINK_VERSIONS, writeByeSegment } from "../wire/index.js";
+import { LoadReports } from "./load-reports.js";
 import { PeerLink, type PeerLinkHost } from "./peer-link.js";
 import { ProxySession, type ProxySessionHost } from "./proxy-session.js";
 
@@ -45,6 +46,7 @@ export class LinkDesk {
 	readonly #heartbeat: Heartbeat;
 	readonly #features: readonly string[];
 	readonly #sessions = new Map<string, ProxySession>();
+	readonly #loads: LoadReports;
 	#versionToldAt: number | undefined;
 	readonly #links = new Map<PeerLink, LinkLife>();
 	readonly #secretOf: (proof: string) => string | undefined;
@@ -67,6 +69,7 @@ export class LinkDesk {
 		});
 		this.#features = featuresOf(hub);
 		this.#heartbeat = new Heartbeat(hub.clock, LINK_PING_MS);
+		this.#loads = new LoadReports(hub.clock, () => hub.lifetime.size);
 		this.#linkHost = this.#makeLinkHost();
 		this.#sessionHost = this.#makeSessionHost();
 	}
@@ -160,12 +163,14 @@ export class LinkDesk {
 		// Our HELLO has granted a whole window already, before it was known for which session.
 		session.stream.session.greeting();
 		this.#sessions.set(id, session);
+		this.#loads.add(session);
 		this.#hub.log.info({ proxy: instance.slice(0, 8), remoteAddress }, "A proxy has a session here.");
 		return session;
 	}
 
 	#ended(session: ProxySession): void {
 		this.#sessions.delete(session.id);
+		this.#loads.remove(session);
 		for (const link of this.#links.keys())
 			if (link.session === session) link.end(ByeCode.SessionOver, "The session is over.");
 	}

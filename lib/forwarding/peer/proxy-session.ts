@@ -5,6 +5,7 @@ import {
 	type ClientConnection,
 	DEFAULT_MAX_BUFFERED_BYTES,
 	type Hub,
+	type LinkLoad,
 	type LinkStatus,
 	type PreparedMessage,
 	type Selection,
@@ -17,6 +18,7 @@ import type { ResolvedSessionOptions, SessionEnd } from "../session/index.js";
 import type { ClientSelection, Frame, ResyncFrame } from "../wire/index.js";
 import { stateMarkOf } from "./frame-wire.js";
 import type { InboxLimits } from "./inbox.js";
+import type { LoadListener } from "./load-reports.js";
 import { lostIn } from "./messages.js";
 import { PeerClients } from "./peer-clients.js";
 import { isOpen, numbersOf, recordsFor, takersOf } from "./recipients.js";
@@ -43,7 +45,7 @@ export interface ProxySessionNames {
 }
 
 /** An app server's session with one proxy instance: the clients that this proxy holds. */
-export class ProxySession implements Carrier {
+export class ProxySession implements Carrier, LoadListener {
 	/** Names the session, and the proxy's instance. */
 	readonly id: string;
 	readonly instance: string;
@@ -64,6 +66,7 @@ export class ProxySession implements Carrier {
 	/** Resolved when the proxy opens no client here any more. */
 	#drained: Deferred<void> | undefined;
 	readonly #answersDrain: boolean;
+	#told: LinkLoad | undefined;
 
 	constructor(host: ProxySessionHost, { instance, id, peer, answersDrain }: ProxySessionNames) {
 		this.#host = host;
@@ -98,7 +101,8 @@ export class ProxySession implements Carrier {
 			...{ ...this.#life.facts, instance: this.instance.slice(0, 8), links: session.links },
 			...{ clients: this.#clients.size, held: this.#life.held },
 			...{ queued: this.#clients.waiting, queuedBytes: this.#clients.waitingBytes },
-			...{ isDraining: this.#evacuated !== undefined, counters: countersOf(session.counters) },
+			...{ isDraining: this.#drained !== undefined, load: this.#told },
+			counters: countersOf(session.counters),
 		};
 	}
 
@@ -114,7 +118,23 @@ export class ProxySession implements Carrier {
 		if (this.stream.session.links === 0) this.#deserted?.resolve();
 	}
 
-	/** Asks the proxy to take its clients elsewhere; resolves when it knows, and none is left here. */
+	/** What the proxy was told last of this app server's load. */
+	get told(): LinkLoad | undefined {
+		return this.#told;
+	}
+
+	/** Tells the proxy of this app server's load; later, where it could not hear of it now. */
+	tell(load: LinkLoad): void {
+		if (this.stream.isFull || this.stream.session.links === 0) return;
+		this.#told = load;
+		this.stream.write({ type: "load", ...load });
+		this.#life.loaded(load);
+	}
+
+	/**
+	 * Asks the proxy to take its clients elsewhere; resolves when it opens none here any more, and none is left. A proxy
+	 * without a link is not waited for.
+	 */
 	async evacuate(): Promise<void> {
 		this.stream.write({ type: "drain", timeoutMs: 0 });
 		this.#deserted ??= deferred();

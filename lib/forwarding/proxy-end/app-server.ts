@@ -28,7 +28,7 @@ import type { UpstreamUrl } from "../dialing/addresses.js";
 import { LinkLife } from "../observing/link-life.js";
 import type { ForwardedClient, UpMessage } from "../upstream/forwarded-client.js";
 import { NativeUpstream } from "../upstream/native-upstream.js";
-import type { PickStrategy } from "../upstream/pick.js";
+import { ALONE, type Picking } from "../upstream/pick.js";
 import type { RemoteCall } from "../upstream/remote-client.js";
 import {
 	disconnectOf,
@@ -64,7 +64,7 @@ export interface AppServerSettings {
 	readonly replicas?:
 		| {
 				readonly urls: () => readonly UpstreamUrl[];
-				readonly pick: PickStrategy;
+				readonly pick: Picking;
 				readonly refreshMs: number | undefined;
 		  }
 		| undefined;
@@ -92,7 +92,7 @@ export class AppServer {
 		this.#listener = listener;
 		const { url, replicas, hub, options } = settings;
 		const urls = replicas?.urls() ?? [{ url, weight: 1 }];
-		const pick = replicas?.pick ?? "rendezvous";
+		const pick = replicas?.pick ?? ALONE;
 		this.#native = new NativeUpstream(
 			{ name: url, urls, pick, hub, options },
 			{
@@ -115,7 +115,7 @@ export class AppServer {
 		const { links, clients, waiting: queued } = fallback;
 		const unknown = {
 			...{ instance: undefined, held: 0, queuedBytes: undefined },
-			...{ isDraining: false, counters: undefined },
+			...{ isDraining: false, load: undefined, counters: undefined },
 		};
 		return [
 			{ role: "proxy", wire: "dotnetify", peer: this.#settings.url, links, clients, queued, ...unknown },

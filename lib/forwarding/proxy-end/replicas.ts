@@ -5,6 +5,9 @@ import type { PickStrategy } from "../upstream/pick.js";
 /** How often a list that is a function is asked again, in milliseconds. */
 export const DEFAULT_REPLICAS_REFRESH_MS = 5_000;
 
+/** Delay of an app server's event loop above which it is spared, in milliseconds. */
+export const DEFAULT_MAX_DELAY_MS = 70;
+
 /** One of several equal app servers. */
 export interface Replica {
 	readonly url: string;
@@ -22,6 +25,12 @@ export interface ReplicasOptions {
 	 * is shared always meet at one, by rendezvous hashing of its id. @defaultValue "rendezvous"
 	 */
 	readonly pick?: PickStrategy | undefined;
+	/**
+	 * How late an app server's event loop may be, for longer than a moment, before `round-robin`, `random` and
+	 * `least-connections` give it no new clients; they do where all are as late. Those that go by a client's id, and
+	 * functions, are left alone. Much lower, and garbage collections decide. @defaultValue 70 ms
+	 */
+	readonly maxDelayMs?: number | undefined;
 	/** How often a list that is a function is asked again. @defaultValue 5_000 ms */
 	readonly refreshMs?: number | undefined;
 }
@@ -29,6 +38,7 @@ export interface ReplicasOptions {
 /** Several equal app servers, of which each client has one; see {@link replicas}. */
 export class Replicas {
 	readonly pick: PickStrategy;
+	readonly maxDelayMs: number;
 	/** Undefined where the list does not change. */
 	readonly refreshMs: number | undefined;
 	readonly #list: () => ReplicaList;
@@ -37,6 +47,7 @@ export class Replicas {
 	constructor(list: ReplicaList | (() => ReplicaList), options: ReplicasOptions) {
 		this.#list = typeof list === "function" ? list : () => list;
 		this.pick = options.pick ?? "rendezvous";
+		this.maxDelayMs = durationOption("maxDelayMs", options.maxDelayMs, DEFAULT_MAX_DELAY_MS);
 		const refreshMs = durationOption("refreshMs", options.refreshMs, DEFAULT_REPLICAS_REFRESH_MS);
 		this.refreshMs = typeof list === "function" ? refreshMs : undefined;
 		if (this.urls().length === 0 && typeof list !== "function")

@@ -234,13 +234,13 @@ function placesOf(
 	path: string,
 	options: ResolvedForwardingOptions,
 ): Pick<AppServerSettings, "url" | "replicas"> {
-	const { pick, refreshMs } = replicas;
+	const { pick: strategy, maxDelayMs, refreshMs } = replicas;
 	const urls = (): readonly UpstreamUrl[] =>
 		replicas.urls().map(({ url, weight }) => ({ url: withPath(checkUrl(url, options), path), weight }));
 	const first = urls().map(({ url }) => url);
 	return {
 		url: first.length === 1 ? String(first[0]) : `replicas (${first.join(", ")})`,
-		replicas: { urls, pick, refreshMs },
+		replicas: { urls, pick: { strategy, maxDelayMs }, refreshMs },
 	};
 }
 

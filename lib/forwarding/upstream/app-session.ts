@@ -1,6 +1,6 @@
 import type { TrunklineError } from "../../errors/index.js";
 import { messageOf } from "../../errors/index.js";
-import type { DisconnectReason, Hub } from "../../hub/index.js";
+import type { DisconnectReason, Hub, LinkLoad } from "../../hub/index.js";
 import {
 	encodeRawMessage,
 	encodingOf,
@@ -85,6 +85,9 @@ export class AppSession {
 	#nextNumber = 1;
 	#isNew = true;
 	#whenEmpty: (() => void) | undefined;
+	#load: LinkLoad | undefined;
+	/** Clients of this proxy that it had when it told its load. */
+	#ownThen = 0;
 
 	constructor(host: AppSessionHost, hello: Hello, { url, weight, ids }: AppSessionPlace) {
 		this.#host = host;
@@ -115,6 +118,17 @@ export class AppSession {
 	/** Whether the app server cannot know of it yet. */
 	get isNew(): boolean {
 		return this.#isNew;
+	}
+
+	/** What the instance has told of its load; undefined before it has. */
+	get load(): LinkLoad | undefined {
+		return this.#load;
+	}
+
+	/** Clients that the instance has, whoever holds them: as it has told, with those that came and went here since. */
+	get population(): number {
+		const own = this.clients.size;
+		return this.#load ? Math.max(own, this.#load.clients + own - this.#ownThen) : own;
 	}
 
 	get isOver(): boolean {
@@ -238,7 +252,14 @@ export class AppSession {
 			// Behind every OPEN that was written, and there is none from here on.
 			this.stream.write({ type: "drained" });
 			this.#host.draining(this, frame.timeoutMs);
-		} else if (frame.type !== "load") this.#frames.take(frame);
+		} else if (frame.type === "load") this.#loaded(frame);
+		else this.#frames.take(frame);
+	}
+
+	#loaded({ clients, delayMs }: LinkLoad): void {
+		this.#load = { clients, delayMs };
+		this.#ownThen = this.clients.size;
+		this.life.loaded(this.#load);
 	}
 
 	#ended(over: SessionEnd, error: TrunklineError | undefined): void {

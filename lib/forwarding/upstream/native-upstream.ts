@@ -20,7 +20,7 @@ import type { QueuedMessage } from "./call-queue.js";
 import { Delivery } from "./delivery.js";
 import { ForwardedClient, type Undelivered, type UpMessage } from "./forwarded-client.js";
 import { leftovers } from "./leftovers.js";
-import { type PickStrategy, pickFunction } from "./pick.js";
+import { type Picking, pickFunction } from "./pick.js";
 import { Placement } from "./placement.js";
 import type { RemoteCall, RemoteClient } from "./remote-client.js";
 import { Sessions } from "./sessions.js";
@@ -43,7 +43,7 @@ export interface NativeUpstreamSettings {
 	readonly name: string;
 	/** Where it is: one address, or those of replicas. */
 	readonly urls: readonly UpstreamUrl[];
-	readonly pick: PickStrategy;
+	readonly pick: Picking;
 	readonly hub: Hub;
 	readonly options: ResolvedForwardingOptions;
 }
@@ -61,7 +61,7 @@ export class NativeUpstream {
 	readonly #addresses: Addresses;
 	readonly #delivery: Delivery;
 	readonly #sessions: Sessions;
-	readonly #strategy: PickStrategy;
+	readonly #strategy: Picking["strategy"];
 	readonly #placement: Placement;
 	readonly #clients = new Map<ClientConnection, ForwardedClient>();
 	readonly #sessionHost: AppSessionHost;
@@ -73,7 +73,7 @@ export class NativeUpstream {
 		this.#hub = hub;
 		this.#options = options;
 		this.#listener = listener;
-		this.#strategy = pick;
+		this.#strategy = pick.strategy;
 		this.#sessions = new Sessions(pickFunction(pick));
 		this.#sessionHost = this.#makeSessionHost();
 		this.#placement = new Placement(this.#sessions, {

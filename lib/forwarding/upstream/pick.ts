@@ -6,8 +6,13 @@ export interface Candidate {
 	readonly name: string;
 	/** The address by which it was reached first. */
 	readonly url: string;
-	/** Clients of this proxy that it has. */
+	/**
+	 * Clients that it has: as it tells itself, so that several proxies agree, with those that this proxy has opened and
+	 * closed there since. Those of this proxy before it has told.
+	 */
 	readonly clients: number;
+	/** How late its event loop runs what is due, in milliseconds, smoothed: as it tells itself. 0 before it has. */
+	readonly delayMs: number;
 	readonly weight: number;
 }
 
@@ -23,8 +28,30 @@ export type PickStrategy =
 	| "weighted"
 	| PickFunction;
 
-/** The function behind a strategy's name; each call has a count of its own. */
-export function pickFunction(strategy: PickStrategy): PickFunction {
+/** A strategy, and whom it leaves out. */
+export interface Picking {
+	readonly strategy: PickStrategy;
+	/** Delay of an event loop above which an instance gets no new client while another one is well, in milliseconds. */
+	readonly maxDelayMs: number;
+}
+
+/** How clients of one address get theirs: it may lead to several instances, too. */
+export const ALONE: Picking = { strategy: "rendezvous", maxDelayMs: Number.POSITIVE_INFINITY };
+
+/** Strategies that give a client to whom they like: none is bound to an instance by its id. */
+const SPARING: readonly PickStrategy[] = ["round-robin", "random", "least-connections"];
+
+/** The function that chooses so; each has a count of its own. */
+export function pickFunction({ strategy, maxDelayMs }: Picking): PickFunction {
+	const pick = functionOf(strategy);
+	if (!SPARING.includes(strategy)) return pick;
+	return (key, candidates) => {
+		const well = candidates.filter(({ delayMs }) => delayMs <= maxDelayMs);
+		return pick(key, well.length > 0 ? well : candidates);
+	};
+}
+
+function functionOf(strategy: PickStrategy): PickFunction {
 	switch (strategy) {
 		case "rendezvous":
 			return (key, candidates) => best(candidates, (candidate) => hash(candidate.name, key));
@@ -46,7 +73,7 @@ export function pickFunction(strategy: PickStrategy): PickFunction {
  * Rendezvous hashing (Thaler and Ravishankar, 1996): each key has an order of all instances, the same at every proxy, and
  * gets the first that is there. One that comes or goes moves no more than its own keys.
  */
-export const rendezvous: PickFunction = pickFunction("rendezvous");
+export const rendezvous: PickFunction = functionOf("rendezvous");
 
 function roundRobin(): PickFunction {
 	let next = 0;

@@ -78,6 +78,6 @@ export class Sessions {
 	}
 }
 
-function candidateOf({ name, url, clients, weight }: AppSession): Candidate {
-	return { name, url, clients: clients.size, weight };
+function candidateOf({ name, url, population, load, weight }: AppSession): Candidate {
+	return { name, url, clients: population, delayMs: load?.delayMs ?? 0, weight };
 }

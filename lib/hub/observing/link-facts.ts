@@ -67,6 +67,17 @@ export interface LinkSessionEndFacts extends LinkFacts {
 	readonly counters: LinkSessionCounters;
 }
 
+/** How busy an app server is, as it tells proxies over native links: about once a second, where it has changed noticeably. */
+export interface LinkLoad {
+	/** Clients that it has, whoever holds them. */
+	readonly clients: number;
+	/** How late its event loop runs what is due, in milliseconds, smoothed. */
+	readonly delayMs: number;
+}
+
+/** The load of an app server, told by it or to it. */
+export interface LinkLoadFacts extends LinkFacts, LinkLoad {}
+
 /** Clients of a session that is over, opened again. */
 export interface RecoveryFacts extends LinkFacts {
 	/** Clients that are open again, here or at a replica. */
@@ -93,6 +104,8 @@ export interface LinkStatus extends LinkFacts {
 	readonly queuedBytes: number | undefined;
 	/** Whether the app server is about to stop, or is in the list no more. */
 	readonly isDraining: boolean;
+	/** The app server's load as it was told last over this session: at a proxy that of the peer, at an app server its own. Undefined before. */
+	readonly load: LinkLoad | undefined;
 	/** Undefined where there is no session. */
 	readonly counters: LinkSessionCounters | undefined;
 }

@@ -2,7 +2,13 @@ import type { ErrorCode } from "../../errors/index.js";
 import type { TransportName } from "../../transports/index.js";
 import type { DisconnectReason } from "../clients/client-connection.js";
 import type { DownloadEnd } from "../streams/download.js";
-import type { LinkEndFacts, LinkFacts, LinkSessionEndFacts, RecoveryFacts } from "./link-facts.js";
+import type {
+	LinkEndFacts,
+	LinkFacts,
+	LinkLoadFacts,
+	LinkSessionEndFacts,
+	RecoveryFacts,
+} from "./link-facts.js";
 
 /**
  * Why a call failed: the code of a `TrunklineError`; a `HubException`; `UnknownMethod`, where nobody takes the call;
@@ -119,6 +125,8 @@ export interface HubObserver {
 	linkSessionOpened?(facts: LinkFacts): void;
 	/** A session of native links is over, with all that it did. */
 	linkSessionEnded?(facts: LinkSessionEndFacts): void;
+	/** An app server has told a proxy how busy it is: this hub is one of both. */
+	linkLoad?(facts: LinkLoadFacts): void;
 	/** At a proxy: all clients of a session that is over are opened again, as far as they are still there. */
 	clientsRecovered?(facts: RecoveryFacts): void;
 	/** At a proxy: an app server has handed a client over, which goes to another one. */

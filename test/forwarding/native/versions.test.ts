@@ -36,7 +36,10 @@ function essence(frame: Frame): unknown {
 }
 
 const essences = (told: Parameters<typeof framesOf>[0], from: LinkRole): unknown[] =>
-	framesOf(told, from).map(essence);
+	framesOf(told, from)
+		// How busy an app server is depends on when it is looked at.
+		.filter(({ type }) => type !== "load")
+		.map(essence);
 
 /** A later version's: it offers more, and says more than anybody here knows. */
 function fromTheFuture({ bytes, segment }: Told): Buffer[] {
