@@ -40,7 +40,7 @@ export {
 	invocationOf,
 	SingleClientProxy,
 } from "./clients/client-proxy.js";
-export type { Carrier, ClientWire, RetainedCall } from "./clients/client-wire.js";
+export type { CallToRetain, Carrier, ClientWire, RetainedCall } from "./clients/client-wire.js";
 export type { Lifetime } from "./clients/lifetime.js";
 export {
 	type Delivery,

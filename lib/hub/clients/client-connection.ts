@@ -1,5 +1,6 @@
 import { type Deferred, deferred } from "../../base/index.js";
 import {
+	Arguments,
 	type CloseMessage,
 	type CompletionMessage,
 	type HubMessage,
@@ -10,7 +11,7 @@ import type { ConnectionRequest, TransportName, User } from "../../transports/in
 import { ClientStreams } from "../streams/client-streams.js";
 import type { ClientHost } from "./client-host.js";
 import { invocationOf } from "./client-proxy.js";
-import type { ClientWire, RetainedCall } from "./client-wire.js";
+import type { CallToRetain, ClientWire } from "./client-wire.js";
 import { InvocationSlots } from "./invocation-slots.js";
 import { PreparedMessage } from "./prepared-message.js";
 import { StateBacklog } from "./state-backlog.js";
@@ -256,9 +257,14 @@ export class ClientConnection {
 		return this.wire.retain !== undefined;
 	}
 
-	/** Has a call made again where this server forgets its client, see {@link ClientWire.retain}. */
-	retain(key: string, call: RetainedCall): void {
-		if (this.#state !== "ended") this.wire.retain?.(key, call);
+	/**
+	 * Has a call made again where this server forgets its client, see {@link ClientWire.retain}. A newer call with the same
+	 * key takes the place of an older one. Nothing happens where the client has a socket of its own.
+	 */
+	retain(key: string, call: CallToRetain): void {
+		if (this.#state === "ended" || !this.wire.retain) return;
+		const { target, arguments: args } = call;
+		this.wire.retain(key, { target, arguments: args instanceof Arguments ? args : Arguments.of(args) });
 	}
 
 	/** Such a call is not to be made again. */

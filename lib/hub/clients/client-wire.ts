@@ -9,6 +9,14 @@ export interface RetainedCall {
 	readonly arguments: Arguments;
 }
 
+/** The same with arguments that are values as well: what a method retains. */
+export interface CallToRetain {
+	/** The method to call, by its name. */
+	readonly target: string;
+	/** What it is called with; 16 KiB at most, written. */
+	readonly arguments: Arguments | readonly unknown[];
+}
+
 /** Where a client's messages go: a socket's channel, or a link that leads to the proxy that holds the client. */
 export interface ClientWire {
 	/** What carries this client together with others; absent for a client with a socket of its own. */

@@ -92,11 +92,12 @@ describe("hub/clients proxied clients", () => {
 		await client.open();
 		assert(client.isRetaining);
 		client.retain("k", { target: "t", arguments: Arguments.of([1]) });
+		client.retain("l", { target: "t", arguments: ["values"] });
 		client.forget("k");
 		await client.ended({ kind: "closed" });
 		client.retain("k", { target: "t", arguments: Arguments.of([2]) });
 		client.forget("k");
-		assert.deepEqual(wire.told, [["k", "t", [1]], "k"]);
+		assert.deepEqual(wire.told, [["k", "t", [1]], ["l", "t", ["values"]], "k"]);
 	});
 
 	it("are nobody's to call again where they have a connection of their own", async () => {
