@@ -15,7 +15,12 @@ import {
 import { Arguments, HubTarget, RESTORE_METHOD, vmIdRoot } from "../protocols/index.js";
 import { resolveViewModelLimits, type ViewModelLimitOptions } from "./limits.js";
 import { isRecord } from "./state/data.js";
-import { isMulticastClass, type ViewModelSources } from "./view-model.js";
+import {
+	isMulticastClass,
+	isViewModelClass,
+	type ViewModelSource,
+	type ViewModelSources,
+} from "./view-model.js";
 import { ViewModels } from "./view-models.js";
 import type { ViewModelHost } from "./views/instance.js";
 import { invalidJson } from "./wire-exception.js";
@@ -48,6 +53,7 @@ export function createViewModelHub(options: ViewModelHubOptions = {}): Hub<ViewM
 	const { maxViewModelsPerConnection, maxVmIdLength, maxHeadersLength, maxQueuedListChanges, ...hubOptions } =
 		others;
 	refuseOwn(hubOptions);
+	for (const [name, source] of Object.entries(sources)) checkSource(name, source);
 	const limits = resolveViewModelLimits(options);
 	const methods = viewModelMethods((connection) => viewModels.of(connection));
 	const hub = createHub<ViewModelClientMethods>()({
@@ -76,6 +82,16 @@ function refuseOwn(options: object): void {
 	throw new TrunklineError(
 		"ERR_OPTION",
 		`A hub for view models has "${name}" of its own; give yours to a hub of createHub, at another path.`,
+	);
+}
+
+/** TypeScript says so too; in JavaScript nobody would hear of it before the first request. */
+function checkSource(name: string, source: ViewModelSource): void {
+	const isClass = typeof source === "function" && /^class\b/.test(Function.prototype.toString.call(source));
+	if (typeof source === "function" && (!isClass || isViewModelClass(source))) return;
+	throw new TrunklineError(
+		"ERR_OPTION",
+		`View model "${name}" must be a class that extends ViewModel, or a function that makes one; found ${isClass ? "another class" : typeof source}.`,
 	);
 }
 

@@ -85,11 +85,12 @@ export class Server {
 		this.#silent = new SilentSockets(this.http);
 	}
 
-	/** Puts a hub on a path. @throws TrunklineError ERR_OPTION where the path is none, or is taken. */
+	/** Puts a hub on a path. @throws TrunklineError ERR_OPTION where the path is none, or is taken, or the hub is none. */
 	map<Client extends object>(path: string, hub: Hub<Client>): this {
 		if (this.#endpointOf(path)) {
 			throw new TrunklineError("ERR_OPTION", `Path "${path}" has a hub already; give each hub its own path.`);
 		}
+		if (typeof hub.endpoint !== "function") throw noHub(path, typeof hub);
 		const endpoint = hub.endpoint(path);
 		attachUpgrades(endpoint, this.http, (socket) => this.#silent.heard(socket));
 		this.#mapped.push({ hub, endpoint });
@@ -189,11 +190,19 @@ function httpServer(tls: TlsOptions | undefined, listener: RequestListener): Htt
 	}
 }
 
+/** In JavaScript the second call of `createHub()()` is easily forgotten. */
+function noHub(path: string, found: string): TrunklineError {
+	const message = `What stands at "${path}" must be a hub, made by createHub()({ … }) with two calls; found ${found}.`;
+	return new TrunklineError("ERR_OPTION", message);
+}
+
 function listenError(cause: NodeJS.ErrnoException, port: number, host: string | undefined): TrunklineError {
 	const where = `${host ?? "all addresses"}, port ${port}`;
 	if (cause.code === "EADDRINUSE") {
 		const message = `Another program listens on ${where} already. Stop it, or choose another port.`;
 		return new TrunklineError("ERR_ADDRESS_IN_USE", message, { cause });
 	}
-	return new TrunklineError("ERR_OPTION", `Cannot listen on ${where}: ${cause.message}.`, { cause });
+	return new TrunklineError("ERR_OPTION", `Cannot listen on ${where}: ${cause.message.replace(/\.$/, "")}.`, {
+		cause,
+	});
 }

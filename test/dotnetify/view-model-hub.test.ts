@@ -102,6 +102,17 @@ describe("dotnetify/view-model-hub", () => {
 		refused({ route: () => undefined }, /"route" of its own/);
 	});
 
+	it("refuses view models that are neither classes of theirs nor functions", () => {
+		const refused = (source: unknown, found: string): void =>
+			assert.throws(() => createViewModelHub({ viewModels: { Orders: source as () => ViewModel } }), {
+				code: "ERR_OPTION",
+				message: `View model "Orders" must be a class that extends ViewModel, or a function that makes one; found ${found}.`,
+			});
+		refused({}, "object");
+		refused(undefined, "undefined");
+		refused(class Orders {}, "another class");
+	});
+
 	describe("over dotNetify's link", () => {
 		const linked = (): RecordingClient =>
 			new RecordingClient(createViewModelHub({ viewModels: { HelloWorld } }), {

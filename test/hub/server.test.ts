@@ -4,7 +4,7 @@ import { type AddressInfo, connect, createServer as createTcpServer } from "node
 import { connect as connectTls } from "node:tls";
 import { HttpTransportType, HubConnectionBuilder, LogLevel } from "@microsoft/signalr";
 import { deferred } from "../../lib/base/index.js";
-import { createHub, createServer, type Server } from "../../lib/index.js";
+import { createHub, createServer, type Hub, type Server } from "../../lib/index.js";
 import { CertificateAuthority } from "../forwarding/support/certificates.js";
 import { RawClient } from "./live.js";
 
@@ -83,6 +83,21 @@ describe("hub/server", () => {
 		});
 		assert.throws(() => server.map("chat", createHub()()), { code: "ERR_OPTION" });
 		assert.throws(() => createServer({ closeTimeoutMs: 0 }), { code: "ERR_OPTION" });
+	});
+
+	it("refuses what is no hub, such as the function that createHub() gives", () => {
+		const half: unknown = createHub();
+		assert.throws(() => createServer().map("/chat", half as Hub), {
+			code: "ERR_OPTION",
+			message: /with two calls; found function/,
+		});
+	});
+
+	it("cannot listen twice at once", async () => {
+		const server = createServer();
+		await server.listen(0, HOST);
+		await assert.rejects(server.listen(0, HOST), { code: "ERR_OPTION", message: /without closing\.$/ });
+		await server.close();
 	});
 
 	it("can be closed before it ever listened, and twice", async () => {
