@@ -32,11 +32,6 @@ function examples(): Map<string, string> {
 	return new Map(found.filter(([, code]) => code !== "") as [string, string][]);
 }
 
-const modules = (code: string): string =>
-	/^import /m.test(code)
-		? code
-		: `import { createViewModelHub } from "trunkline/dotnetify";\nimport { forViewModels, useForwarding } from "trunkline/forwarding";\nconst hub = createViewModelHub();\n${code}`;
-
 describe("README", function () {
 	this.timeout(60_000);
 	let running: RunningExamples;
@@ -47,8 +42,7 @@ describe("README", function () {
 		folder = running.folder;
 		writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(TSCONFIG));
 		let number = 0;
-		for (const code of examples().values())
-			writeFileSync(join(folder, `example-${++number}.ts`), modules(code));
+		for (const code of examples().values()) writeFileSync(join(folder, `example-${++number}.ts`), code);
 	});
 
 	after(() => running.close());
