@@ -2,7 +2,14 @@ import type { Clock } from "../../base/index.js";
 import { messageOf, TrunklineError } from "../../errors/index.js";
 import { type ResolvedSessionOptions, Session, type SessionEnd } from "../session/index.js";
 import type { SharedWindow } from "../sharing/window-shares.js";
-import { type Frame, FrameReader, FrameWriter, type LinkRole, MAX_BATCH_BYTES } from "../wire/index.js";
+import {
+	type Frame,
+	FrameReader,
+	FrameWriter,
+	isPart,
+	type LinkRole,
+	MAX_BATCH_BYTES,
+} from "../wire/index.js";
 
 /** Who hears of a {@link FrameStream}. */
 export interface FrameStreamListener {
@@ -27,6 +34,13 @@ export interface FrameStreamSetup {
 	readonly listener: FrameStreamListener;
 }
 
+/** A frame that took several segments. */
+interface CutFrame {
+	readonly parts: Buffer[];
+	/** The segment that begins with its last part, once that was sent. */
+	last: Buffer | undefined;
+}
+
 /**
  * The frames of one session, both ways. All that one turn of the event loop writes leaves as one segment: there is a
  * cost to each segment, and hardly one to another frame in it.
@@ -39,6 +53,10 @@ export class FrameStream implements SharedWindow {
 	#flush: NodeJS.Immediate | undefined;
 	#isOver = false;
 	readonly #settled: (() => void)[] = [];
+	/** Cut frames that the peer has not had to their end: should the session end amid one, all of it is needed to read it. */
+	readonly #cut: CutFrame[] = [];
+	/** Segments that the session has not taken any more. */
+	#refused: Buffer[] = [];
 	#error: TrunklineError | undefined;
 
 	constructor({ clock, options, peer, listener }: FrameStreamSetup) {
@@ -116,8 +134,14 @@ export class FrameStream implements SharedWindow {
 	flush(): void {
 		if (this.#flush) clearImmediate(this.#flush);
 		this.#flush = undefined;
-		for (const frames of this.#writer.take()) {
-			if (this.session.send(frames) === "full") this.#break(overfull());
+		const segments = this.#writer.take();
+		for (const [at, frames] of segments.entries()) {
+			if (this.session.send(frames) === "full") {
+				this.#refused = segments.slice(at);
+				this.#break(overfull());
+				return;
+			}
+			this.#keepCut(frames);
 		}
 	}
 
@@ -142,6 +166,26 @@ export class FrameStream implements SharedWindow {
 		else this.#flush ??= setImmediate(() => this.flush());
 	}
 
+	#keepCut(frames: Buffer): void {
+		const former = this.#cut.at(-1);
+		const unfinished = former?.last ? undefined : former;
+		if (isPart(frames)) {
+			if (unfinished) unfinished.parts.push(frames);
+			else this.#cut.push({ parts: [frames], last: undefined });
+		} else if (unfinished) {
+			unfinished.last = frames;
+			this.session.whenConfirmed(() => this.#cut.shift());
+		}
+	}
+
+	/** The parts that the peer has had of a frame of which it has not had the last one: what is left begins amid it. */
+	#begun({ unconfirmed, unsent }: SessionEnd): Buffer[] {
+		if (this.#cut.length === 0) return [];
+		const left = new Set([...unconfirmed, ...unsent]);
+		const cut = this.#cut.splice(0).filter(({ last }) => last === undefined || left.has(last));
+		return cut.flatMap(({ parts }) => parts.filter((part) => !left.has(part)));
+	}
+
 	#deliver(bytes: Buffer): void {
 		try {
 			for (const frame of this.#reader.read(bytes)) if (!this.#isOver) this.#listener.frame(frame);
@@ -162,8 +206,9 @@ export class FrameStream implements SharedWindow {
 		for (const resolve of this.#settled.splice(0)) resolve();
 		if (this.#flush) clearImmediate(this.#flush);
 		this.#flush = undefined;
-		const unsent = [...end.unsent, ...this.#writer.take()];
-		this.#listener.ended({ ...end, unsent }, this.#error);
+		const unconfirmed = [...this.#begun(end), ...end.unconfirmed];
+		const unsent = [...end.unsent, ...this.#refused, ...this.#writer.take()];
+		this.#listener.ended({ ...end, unconfirmed, unsent }, this.#error);
 	}
 }
 

@@ -1,3 +1,4 @@
+import { MORE_FOLLOWS } from "./frame.js";
 import { MAX_BATCH_BYTES, MAX_FRAME_BYTES, violation } from "./limits.js";
 
 const EMPTY: Buffer = Buffer.alloc(0);
@@ -7,6 +8,11 @@ export interface PartsMark {
 	readonly type: number | undefined;
 	readonly bytes: Buffer;
 	readonly length: number;
+}
+
+/** Whether a segment is a part of a frame that goes on in the next one: such a part has its segment for itself. */
+export function isPart(frames: Buffer): boolean {
+	return ((frames[0] ?? 0) & MORE_FOLLOWS) !== 0;
 }
 
 /**

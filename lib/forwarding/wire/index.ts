@@ -11,6 +11,7 @@ export type {
 	SendFrame,
 	StateMark,
 } from "./frame.js";
+export { isPart } from "./frame-parts.js";
 export { FrameReader } from "./frame-reader.js";
 export { FrameWriter } from "./frame-writer.js";
 export { commonVersion, type Hello, ID_BYTES, LINK_VERSIONS, type LinkRole } from "./hello.js";
