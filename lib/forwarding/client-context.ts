@@ -23,6 +23,7 @@ const HOP_BY_HOP = new Set([
 /** What a client's headers may be long, as JSON: they are written with every message of it. */
 const MAX_HEADERS_LENGTH = 8 * 1024;
 const MAX_VIA_LENGTH = 512;
+const MAX_HOST_LENGTH = 512;
 /** Written by ourselves, whatever the client sent. */
 const OURS = new Set(["via", "x-forwarded-proto", "x-forwarded-host"]);
 /** Once we have authenticated the client, what it proved itself with stays here. */
@@ -86,7 +87,7 @@ export function forwardedHeaders(
 		...forwarded,
 		Via: [...(via === undefined ? [] : [via]), `1.1 ${serverId}`],
 		"X-Forwarded-Proto": [request.protocol],
-		"X-Forwarded-Host": [request.host],
+		"X-Forwarded-Host": [request.host.slice(0, MAX_HOST_LENGTH)],
 	};
 }
 

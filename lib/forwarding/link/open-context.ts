@@ -31,6 +31,8 @@ export interface OpenRequest {
 const MAX_ID_LENGTH = 128;
 const MAX_URL_LENGTH = 8 * 1024;
 const MAX_ADDRESSES = 32;
+/** Names of hosts have 253 characters at most; there is a port behind it. */
+const MAX_HOST_LENGTH = 512;
 
 /** Describes a client to an app server. What it proved itself with stays here once it is known who it is. */
 export function openContextOf(client: ClientConnection, ids: string, serverId: string): OpenContext {
@@ -45,7 +47,7 @@ export function openContextOf(client: ClientConnection, ids: string, serverId: s
 			headers: forwardedHeaders(request, serverId, user !== undefined),
 			...{ ip: request.ip, ips: request.ips.slice(0, MAX_ADDRESSES), remotePort: request.remotePort },
 			...{ localAddress: request.localAddress, localPort: request.localPort },
-			...{ secure: request.secure, host: request.host },
+			...{ secure: request.secure, host: request.host.slice(0, MAX_HOST_LENGTH) },
 		},
 	};
 }
@@ -76,7 +78,7 @@ export function openedRequest({ request }: OpenContext): ConnectionRequest {
 type Fields = Readonly<Record<string, unknown>>;
 
 /**
- * Checks what came as a client's context.
+ * Checks what came as a client's context. What is wrong with it may be the client's doing: only it is to be refused.
  * @throws TrunklineError ERR_LINK_PROTOCOL where a member is missing or of another type.
  */
 export function checkOpenContext(value: unknown): OpenContext {

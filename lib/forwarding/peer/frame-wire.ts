@@ -142,7 +142,10 @@ export class FrameWire implements ClientWire {
 /** What the proxy has to know to leave a message out; it is an event where the key does not fit. */
 export function stateMarkOf({ delivery }: PreparedMessage): StateMark | undefined {
 	if (delivery.kind === "event") return undefined;
-	const { key } = delivery;
-	const fits = Buffer.byteLength(key) <= MAX_NAME_BYTES && !/\p{Surrogate}/u.test(key);
-	return fits ? delivery : undefined;
+	return isName(delivery.key) ? delivery : undefined;
+}
+
+/** Whether a text can cross as the name of a group, or the key of something. */
+export function isName(text: string): boolean {
+	return Buffer.byteLength(text) <= MAX_NAME_BYTES && !/\p{Surrogate}/u.test(text);
 }

@@ -7,6 +7,7 @@ import {
 	MessageType,
 	type RawMessage,
 	readMessagePack,
+	valueBytes,
 } from "../../protocols/index.js";
 import { checkOpenContext, type OpenContext, openedRequest } from "../link/open-context.js";
 import type { SessionLife } from "../observing/link-life.js";
@@ -18,6 +19,8 @@ import type { ProxySession, ProxySessionHost } from "./proxy-session.js";
 
 /** Clients that are ended in one turn when their proxy is gone; the others go on meanwhile. */
 const CLIENTS_PER_TURN = 200;
+/** What a message takes at least. */
+const LEAST_BYTES = 64;
 const REFUSED = "The connection was refused.";
 const CLOSED_WITH_ERROR = "Connection closed with an error.";
 
@@ -99,7 +102,9 @@ export class PeerClients {
 		if (client.left) return;
 		// Its proxy opens it again where we are replaced: the end of the session tells it so.
 		if (this.#hub.isClosing && allowReconnect && this.#hub.options.recovery === "reopen") return;
-		this.#session.stream.write({ type: "abort", client: number, allowReconnect, text: error });
+		// What a method closes its client with may have come from it: what is no text in UTF-8 must not keep it here.
+		const text = error === undefined ? undefined : Buffer.from(error).toString();
+		this.#session.stream.write({ type: "abort", client: number, allowReconnect, text });
 	}
 
 	/** A client comes: it is let in, now or when it is known who it is. @throws TrunklineError ERR_LINK_PROTOCOL */
@@ -108,7 +113,8 @@ export class PeerClients {
 		if (this.#clients.has(number)) throw violation(`client ${number} was opened twice`);
 		if (this.#clients.size >= this.#settings.maxClients)
 			throw violation("it has more clients than a session may have");
-		const context = checkOpenContext(readMessagePack(frame.context));
+		const context = this.#contextOf(frame);
+		if (!context) return;
 		const client = this.#clientOf(number, context);
 		this.#clients.set(number, client);
 		const known = this.#hub.lifetime.get(context.connectionId);
@@ -117,7 +123,22 @@ export class PeerClients {
 		else void this.#admitLater(client, context, frame, known);
 	}
 
-	#clientOf(number: number, { connectionId, protocol }: OpenContext): PeerClient {
+	/** A client of which its proxy cannot tell is refused; those of others go on. */
+	#contextOf({ client: number, context }: OpenFrame): OpenContext | undefined {
+		try {
+			return checkOpenContext(readMessagePack(context));
+		} catch (cause) {
+			const client = this.#clientOf(number, { connectionId: "", protocol: "json" });
+			this.#clients.set(number, client);
+			this.#refuse(client, cause);
+			return undefined;
+		}
+	}
+
+	#clientOf(
+		number: number,
+		{ connectionId, protocol }: Pick<OpenContext, "connectionId" | "protocol">,
+	): PeerClient {
 		const client: PeerClient = {
 			...{ number, connectionId, connection: undefined, left: undefined },
 			wire: new FrameWire(this.#session, number, protocolOf(protocol)),
@@ -180,7 +201,9 @@ export class PeerClients {
 		this.#hub.counters.add("refusals");
 		this.#hub.log.info({ connectionId, reason: messageOf(cause) }, "A forwarded client was refused.");
 		this.drop(client);
-		this.#session.stream.write({ type: "abort", client: number, allowReconnect: false, text: REFUSED });
+		// One that has left meanwhile says so no second time.
+		if (client.left) this.#gone(client);
+		else this.#session.stream.write({ type: "abort", client: number, allowReconnect: false, text: REFUSED });
 	}
 
 	/** So much waits for a client while there is no room that it is ended, as it would be with a socket of its own. */
@@ -199,9 +222,7 @@ export class PeerClients {
 		const client = this.#clients.get(number);
 		if (!client) return;
 		try {
-			const { type } = message;
-			const bytes = type === MessageType.Invocation ? message.arguments.length : 64;
-			client.inbox.push(this.#decoded(message), bytes);
+			client.inbox.push(this.#decoded(message), Math.max(LEAST_BYTES, valueBytes(message)));
 		} catch (cause) {
 			this.#failed(client, cause);
 		}

@@ -16,7 +16,7 @@ import { MAX_RETAINED_BYTES } from "../link/link-terms.js";
 import { countersOf, SessionLife } from "../observing/link-life.js";
 import type { ResolvedSessionOptions, SessionEnd } from "../session/index.js";
 import type { ClientSelection, Frame, ResyncFrame } from "../wire/index.js";
-import { stateMarkOf } from "./frame-wire.js";
+import { isName, stateMarkOf } from "./frame-wire.js";
 import type { InboxLimits } from "./inbox.js";
 import type { LoadListener } from "./load-reports.js";
 import { lostIn } from "./messages.js";
@@ -159,11 +159,11 @@ export class ProxySession implements Carrier, LoadListener {
 	}
 
 	joined({ wire }: ClientConnection, group: string): void {
-		if (isOpen(wire)) this.stream.write({ type: "join", client: wire.number, group });
+		if (isOpen(wire) && isName(group)) this.stream.write({ type: "join", client: wire.number, group });
 	}
 
 	left({ wire }: ClientConnection, group: string): void {
-		if (isOpen(wire)) this.stream.write({ type: "leave", client: wire.number, group });
+		if (isOpen(wire) && isName(group)) this.stream.write({ type: "leave", client: wire.number, group });
 	}
 
 	/** What cannot be kept is not: the client then finds its view when it asks itself. */
@@ -181,7 +181,7 @@ export class ProxySession implements Carrier, LoadListener {
 	}
 
 	forget(client: number, key: string): void {
-		if (key.length <= 256) this.stream.write({ type: "forget", client, key });
+		if (isName(key)) this.stream.write({ type: "forget", client, key });
 	}
 
 	/** Too much waits for a client. */
@@ -237,6 +237,8 @@ export class ProxySession implements Carrier, LoadListener {
 				if (this.#clients.hasPending) break;
 				return { kind: "all", except: this.#numbersOf(selection.except) };
 			case "groups":
+				// The proxy was not told of a group whose name cannot cross.
+				if (!selection.groups.every(isName)) break;
 				return { kind: "groups", groups: selection.groups, except: this.#numbersOf(selection.except) };
 		}
 		return numbersOf(members);

@@ -80,10 +80,11 @@ export type CallMessage =
 	| CompletionMessage
 	| CancelInvocationMessage;
 
-/** Bytes of a message's arguments, or of its item; 0 for others. */
+/** Bytes of a message's arguments, of its item or its result; 0 for others. */
 export function valueBytes(message: RawMessage): number {
 	if (isCall(message)) return message.arguments.length;
-	return message.type === MessageType.StreamItem ? message.item.length : 0;
+	if (message.type === MessageType.StreamItem) return message.item.length;
+	return message.type === MessageType.Completion ? (message.result?.length ?? 0) : 0;
 }
 
 /**
