@@ -89,7 +89,7 @@ export class Delivery {
 		try {
 			session.send(remote, message);
 		} catch (thrown) {
-			if (id !== undefined) remote.take(id);
+			if (id !== undefined) remote.retract(id);
 			const code = thrown instanceof TrunklineError ? thrown.code : "ERR_SERIALIZATION";
 			this.fail(client, up, { code, reason: messageOf(thrown) });
 			return undefined;
@@ -112,6 +112,10 @@ export class Delivery {
 
 	/** There is no session for it, or it is on its way to another one. */
 	#wait(client: ForwardedClient, up: UpMessage): Promise<void> | undefined {
+		if (client.refusal) {
+			this.fail(client, up, client.refusal);
+			return undefined;
+		}
 		if (!isCall(up.message)) return this.#waitBehindCall(client, up);
 		if (client.parked && client.parked.length < this.#options.maxQueuedPerClient) {
 			client.parked.push(up);
@@ -155,11 +159,12 @@ export class Delivery {
 			if (client.parked) client.parked.push(up);
 			else {
 				const remote = this.#remoteFor(client, up.message);
-				if (!remote && isCall(up.message)) {
+				if (remote) this.#send(remote, up);
+				else if (client.refusal) this.fail(client, up, client.refusal);
+				else if (isCall(up.message)) {
 					this.#queue.putBack([next]);
 					return;
 				}
-				if (remote) this.#send(remote, up);
 				if (client.end && client.waiting === 0) this.#host.leave(client, client.end);
 			}
 		}

@@ -38,6 +38,8 @@ export class ForwardedClient {
 	end: DisconnectReason | undefined;
 	/** Whether another proxy is about to have it: it is opened nowhere any more. */
 	isLeaving = false;
+	/** Why no app server can have it, where that is so: it is about to be closed. */
+	refusal: Undelivered | undefined;
 	/** Messages of it that wait for a session. */
 	waiting = 0;
 	/** What it sends while it is moved from one instance to another. */

@@ -228,6 +228,7 @@ export class NativeUpstream {
 	#leave(client: ForwardedClient, reason: DisconnectReason): void {
 		if (this.#clients.get(client.connection) === client) this.#clients.delete(client.connection);
 		for (const remote of client.remotes) remote.session.close(remote, reason);
+		this.#placement.left();
 	}
 
 	#makeSessionHost(): AppSessionHost {

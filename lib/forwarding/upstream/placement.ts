@@ -1,4 +1,5 @@
 import { type Clock, type Deferred, deferred, Fifo, type Log } from "../../base/index.js";
+import { messageOf, TrunklineError } from "../../errors/index.js";
 import {
 	firstText,
 	HubTarget,
@@ -20,6 +21,8 @@ import type { Sessions } from "./sessions.js";
 const CLIENTS_PER_TURN = 100;
 /** Clients that are opened, and calls that are made again, before an app server is to deal with them. */
 const CALLS_PER_BATCH = 100;
+/** Clients that left, after which it is looked whether they still wait to be opened. */
+const LEFT_PER_LOOK = 100;
 
 /** What a placement needs. */
 export interface PlacementHost {
@@ -50,6 +53,8 @@ export class Placement {
 	/** Which sessions there were when shared view models were looked at last. */
 	#generation = 0;
 	#isClosed = false;
+	/** Clients that left since those who wait were looked at. */
+	#left = 0;
 
 	constructor(sessions: Sessions, host: PlacementHost) {
 		this.#sessions = sessions;
@@ -141,6 +146,16 @@ export class Placement {
 		await this.settled(client);
 	}
 
+	/** A client is gone, and nothing of it is to be delivered: any number may come and go while there is no app server. */
+	left(): void {
+		this.#left++;
+		if (this.#left < LEFT_PER_LOOK || this.#left * 2 < this.#homeless.length) return;
+		this.#left = 0;
+		const staying = [...this.#homeless].filter((client) => !isOver(client));
+		this.#homeless.clear();
+		this.#homeless.unshift(staying);
+	}
+
 	/** Resolves when a client that is being moved is there; undefined where it is not being moved. */
 	settled(client: ForwardedClient): Promise<void> | undefined {
 		return this.#moves.get(client)?.over.promise;
@@ -155,7 +170,7 @@ export class Placement {
 	}
 
 	#home(client: ForwardedClient): RemoteClient | undefined {
-		if (client.home) return client.home;
+		if (client.home || client.refusal) return client.home;
 		const session = this.#sessions.homeFor(client.connection.connectionId);
 		if (!session || session.isDraining) return undefined;
 		const guest = client.at(session);
@@ -170,7 +185,11 @@ export class Placement {
 			this.#replay(client);
 			return remote;
 		} catch (err) {
-			this.#host.log.warn({ err }, "A client cannot be described to an app server; it is closed.");
+			const { connectionId } = client.connection;
+			const code = err instanceof TrunklineError ? err.code : "ERR_SERIALIZATION";
+			const reason = `Its headers, address and claims cannot be told to an app server: ${messageOf(err)}`;
+			client.refusal = { code, reason };
+			this.#host.log.warn({ connectionId, code, reason }, "A client cannot be forwarded; it is closed.");
 			client.connection.close("The connection could not be forwarded.");
 			return undefined;
 		}
@@ -308,6 +327,11 @@ export class Placement {
 		client.replays = [...client.replays, ...moving];
 		if (!this.#isClosed) this.#arrived(client);
 	}
+}
+
+/** Whether a client is gone, and all that it has sent is delivered. */
+function isOver({ hasEnded, parked, waiting }: ForwardedClient): boolean {
+	return hasEnded && !parked?.length && waiting === 0;
 }
 
 /** Tells an app server that a view model is not wanted there any more. */

@@ -109,6 +109,14 @@ export class RemoteClient {
 		return call;
 	}
 
+	/** Takes back the last call of an id: it was not sent. */
+	retract(id: string): void {
+		const at = this.#doubles?.findLastIndex(([other]) => other === id) ?? -1;
+		if (at < 0) this.#calls?.delete(id);
+		else this.#doubles?.splice(at, 1);
+		if (this.#doubles?.length === 0) this.#doubles = undefined;
+	}
+
 	/** The next call of that id takes the place of the one that is answered. */
 	#followUp(id: string, doubles: [id: string, call: RemoteCall][]): void {
 		const at = doubles.findIndex(([other]) => other === id);
