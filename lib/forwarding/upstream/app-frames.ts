@@ -1,3 +1,4 @@
+import { messageOf, TrunklineError } from "../../errors/index.js";
 import {
 	type ClientConnection,
 	decodeRecord,
@@ -108,7 +109,7 @@ export class AppFrames {
 		const prepared = written({ type, invocationId }, [{ protocolName, bytes: record }], state);
 		if (messageType === MessageType.Invocation) {
 			if (invocationId !== undefined) this.#session.relayAnswers(remote);
-			connection.sendPrepared(prepared);
+			this.#pass(connection, prepared);
 		} else if (invocationId === undefined) return;
 		else if (messageType === MessageType.Completion) remote.take(invocationId)?.completer.relay(prepared);
 		// Items may come behind the client's own cancel.
@@ -125,15 +126,28 @@ export class AppFrames {
 		const protocol = protocolName === "json" ? jsonProtocol : messagePackProtocol;
 		if (protocolName !== connection.protocolName) {
 			for (const each of framedRecords(protocol, bytes))
-				connection.sendPrepared(
+				this.#pass(
+					connection,
 					written({ type, invocationId: undefined }, [{ protocolName, bytes: each }], undefined),
 				);
 			return;
 		}
 		const decode = (): HubMessage => decodeRecord(protocol, bytes);
-		connection.sendPrepared(
+		this.#pass(
+			connection,
 			PreparedMessage.written({ type, invocationId: undefined, isJoined: true, protocolName, bytes, decode }),
 		);
+	}
+
+	/** What one client's wire cannot carry must not end the session of all. */
+	#pass(connection: ClientConnection, prepared: PreparedMessage): void {
+		try {
+			connection.sendPrepared(prepared);
+		} catch (err) {
+			const client = connection.connectionId;
+			const code = err instanceof TrunklineError ? err.code : "ERR_SERIALIZATION";
+			this.#hub.report({ code, client, reason: `A message could not be written: ${messageOf(err)}` });
+		}
 	}
 
 	/** Items wait where they are made, as they do for a client with a socket there. */
@@ -154,14 +168,7 @@ export class AppFrames {
 		const prepared = written({ type, invocationId: undefined }, encodings, state);
 		for (const remote of this.#members(selection)) {
 			const { connection, hasEnded } = remote.client;
-			if (hasEnded) continue;
-			try {
-				connection.sendPrepared(prepared);
-			} catch (err) {
-				const client = connection.connectionId;
-				this.#hub.report({ code: "ERR_SERIALIZATION", client, reason: "A message could not be written." });
-				this.#hub.log.debug({ err }, "A message for many could not be written for one.");
-			}
+			if (!hasEnded) this.#pass(connection, prepared);
 		}
 	}
 

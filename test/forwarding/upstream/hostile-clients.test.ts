@@ -1,0 +1,174 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { WebSocket } from "ws";
+import { deferred } from "../../../lib/base/index.js";
+import { acceptLinks } from "../../../lib/forwarding/index.js";
+import { createHub, createServer } from "../../../lib/index.js";
+import { RawClient, until } from "../../hub/live.js";
+import { codesOf, range, Scene, SECRET, type Station } from "../support/scene.js";
+
+/** A client that says what no stock client would. */
+async function rawClient(
+	{ port }: Station,
+	{ query = "", headers = {} }: { query?: string; headers?: Record<string, string> } = {},
+): Promise<RawClient> {
+	const socket = new WebSocket(`ws://127.0.0.1:${port}/dotnetify${query}`, { headers });
+	const raw = new RawClient(socket);
+	await once(socket, "open");
+	await raw.handshake();
+	return raw;
+}
+
+describe("forwarding/upstream/hostile-clients", () => {
+	let scene: Scene;
+	beforeEach(() => {
+		scene = new Scene("native");
+	});
+	afterEach(() => scene.close());
+
+	it("a Host that is no name of one is cut, and ends no session", async () => {
+		const app = await scene.app();
+		const proxy = await scene.proxy(app.url);
+		const client = await scene.client(proxy.url);
+		const hostile = await rawClient(proxy, { headers: { host: "h".repeat(9_000) } });
+		hostile.invoke("1", "echo", 1);
+		assert.deepEqual(await hostile.next(), { type: 3, invocationId: "1", result: 1 });
+		assert.equal(await client.invoke("echo", 1), 1);
+		assert.equal(app.hub.counters.get("linkSessionsLost"), 0);
+	});
+
+	it("one who left while the app server found out that it refuses it is forgotten at both ends", async () => {
+		const gate = deferred();
+		const app = await scene.app({
+			authenticate: async () => {
+				await gate.promise;
+				throw new Error("Nobody knows it.");
+			},
+		});
+		const proxy = await scene.proxy(app.url);
+		const clientsOf = ({ hub }: Station): number[] => hub.links().map(({ clients }) => clients);
+		const hostile = await rawClient(proxy);
+		await until(() => clientsOf(app)[0] === 1);
+		hostile.webSocket.terminate();
+		await scene.until(() => proxy.disconnected.length === 1);
+		// Behind it in the session's order: when this one is here, the other's CLOSE is.
+		await rawClient(proxy);
+		await until(() => clientsOf(app)[0] === 2);
+		gate.resolve();
+		await until(() => clientsOf(app)[0] === 0 && clientsOf(proxy)[0] === 0);
+		assert.equal(app.hub.counters.get("refusals"), 2);
+	});
+
+	it("one that no app server can be told of is closed, and what others have sent does not wait for it", async () => {
+		const app = await scene.app();
+		const relay = await scene.relay(app.port);
+		relay.off();
+		const claims = { groups: "g".repeat(40_000) };
+		const proxy = await scene.proxy(
+			relay.url,
+			{},
+			{ authenticate: ({ query }) => (query.has("large") ? { id: "ada", claims } : undefined) },
+		);
+		const large = await rawClient(proxy, { query: "?large=1" });
+		large.invoke("1", "echo", 1);
+		large.invoke("2", "echo", 2);
+		await scene.forwarded(proxy, 2);
+		const client = await scene.client(proxy.url);
+		const answer = client.invoke("echo", "mine");
+		await scene.forwarded(proxy, 3);
+		relay.on();
+		assert.equal(await answer, "mine");
+		await large.closed;
+		assert.deepEqual(codesOf(proxy), ["ERR_FORWARD_TOO_LARGE", "ERR_FORWARD_TOO_LARGE"]);
+		const told = proxy.logs.filter(({ message }) => message.startsWith("A client cannot be forwarded"));
+		assert.equal(told.length, 1);
+		assert.match(String(told[0]?.fields["reason"]), /headers, address and claims/);
+	});
+
+	it("those who come and go while there is no app server are not kept", async () => {
+		setFlagsFromString("--expose-gc");
+		const collect = runInNewContext("gc") as () => void;
+		const app = await scene.app();
+		const relay = await scene.relay(app.port);
+		relay.off();
+		const gone: WeakRef<object>[] = [];
+		const proxy = await scene.proxy(relay.url);
+		proxy.hub.on("disconnected", ({ connection }) => void gone.push(new WeakRef(connection)));
+		for (const _ of range(300)) {
+			const { webSocket } = await rawClient(proxy);
+			webSocket.terminate();
+		}
+		await until(() => gone.length === 300);
+		await until(() => {
+			collect();
+			return gone.filter((ref) => ref.deref() !== undefined).length <= 150;
+		});
+	});
+
+	it("a call that cannot be sent is not taken for one that could, of the same id", async () => {
+		const gate = deferred();
+		const app = await scene.app({ onCall: () => gate.promise });
+		const proxy = await scene.proxy(app.url);
+		const hostile = await rawClient(proxy);
+		hostile.invoke("1", "Update_VM", "V", 1);
+		await scene.until(() => app.calls.length === 1);
+		hostile.invoke("1", "m".repeat(300));
+		const failure = (await hostile.next()) as { error: string };
+		assert.match(failure.error, /ERR_FORWARD_TOO_LARGE/);
+		gate.resolve();
+		assert.deepEqual(await hostile.next(), { type: 3, invocationId: "1", result: null });
+	});
+
+	it("names of groups that links do not carry are names all the same, and cost nobody a session", async () => {
+		const hub = createHub()({
+			methods: {
+				join: (ctx, group: string) => ctx.groups.add(ctx.connectionId, group),
+				leave: (ctx, group: string) => ctx.groups.remove(ctx.connectionId, group),
+				tell: (ctx, group: string) => ctx.clients.group(group).send("told", group.length),
+				end: (ctx, text: string) => ctx.connection.close(text),
+			},
+		});
+		hub.use(acceptLinks({ secrets: [SECRET] }));
+		const server = scene.keep(createServer().map("/dotnetify", hub));
+		const { url } = await server.listen(0, "127.0.0.1");
+		const proxy = await scene.proxy(url);
+		const [one, two] = [await rawClient(proxy), await rawClient(proxy)];
+		for (const group of ["é".repeat(200), "half \ud800"]) {
+			for (const client of [one, two]) {
+				client.invoke("1", "join", group);
+				assert.deepEqual(await client.next(), { type: 3, invocationId: "1", result: null });
+			}
+			one.invoke("2", "tell", group);
+			const told = { type: 1, target: "told", arguments: [group.length] };
+			assert.deepEqual([await one.next(), await two.next()], [told, told]);
+			assert.deepEqual(await one.next(), { type: 3, invocationId: "2", result: null });
+			one.invoke("3", "leave", group);
+			assert.deepEqual(await one.next(), { type: 3, invocationId: "3", result: null });
+		}
+		two.invoke("4", "end", "half \ud800");
+		await two.closed;
+		await until(() => hub.lifetime.size === 1);
+		assert.equal(hub.counters.get("linkSessionsLost"), 0);
+	});
+
+	it("what cannot reach a client of dotNetify's wire is reported, and ends no session", async () => {
+		const app = createHub()({ methods: { hello: (ctx) => ctx.clients.caller.send("hello", 1) } });
+		app.use(acceptLinks({ secrets: [SECRET] }));
+		const server = scene.keep(createServer().map("/dotnetify", app));
+		const { url } = await server.listen(0, "127.0.0.1");
+		const inner = await scene.station({
+			setUp: (hub) => {
+				hub.use(acceptLinks({ secrets: [SECRET] }));
+				hub.use(scene.forwarding(url));
+			},
+		});
+		const outer = await scene.proxy(inner.url, { nativeLinks: false } as object);
+		const client = await scene.client(outer.url);
+		await client.invoke("hello").catch(() => {});
+		await scene.until(() => inner.undeliverable.length > 0);
+		assert.deepEqual(codesOf(inner), ["ERR_FORWARD_UNSUPPORTED"]);
+		assert.equal(app.counters.get("linkSessionsLost"), 0);
+	});
+});
