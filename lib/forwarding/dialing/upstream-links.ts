@@ -117,12 +117,14 @@ export class UpstreamLinks {
 	/** Cuts a link that the session has dropped; it connects anew. */
 	cut(place: number, incarnation: number, error: TrunklineError): void {
 		const { url, hub } = this.#settings;
+		const link = this.#links[place - this.#settings.firstPlace];
+		// The session may have links to other addresses: each has its own places.
+		if (!link) return;
 		hub.log.warn(
 			{ url, link: place, code: error.code, reason: error.message },
 			"A link to an app server is closed.",
 		);
-		const link = this.#links[place - this.#settings.firstPlace];
-		if (link?.incarnation !== incarnation) return;
+		if (link.incarnation !== incarnation) return;
 		this.#joined.get(link)?.life.failed(error);
 		link.cut();
 	}
