@@ -144,7 +144,7 @@ export class ProxySession implements Carrier, LoadListener {
 		await Promise.race([isKnown, this.#deserted.promise]);
 		if (this.#clients.size === 0) return;
 		this.#evacuated ??= deferred();
-		await this.#evacuated.promise;
+		await Promise.race([this.#evacuated.promise, this.#deserted.promise]);
 	}
 
 	send(selection: Selection, members: readonly ClientConnection[], message: PreparedMessage): void {

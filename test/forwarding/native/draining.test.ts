@@ -111,6 +111,22 @@ describe("forwarding/native/draining", () => {
 		}
 	});
 
+	it("an app server waits for no clients of a proxy that goes before it has taken them", async () => {
+		const app = await scene.app({ accept: TRUSTED, recovery: "reopen" });
+		const proxy = await playedProxy(app, [DRAINED_FEATURE]);
+		proxy.send(dataOf(bytesOf(opening(1, "c1"))));
+		await scene.until(() => app.connected.length === 1);
+		const closed = app.hub.close({ timeoutMs: 60_000 });
+		await scene.until(() => saidBy(proxy).includes("drain"));
+		proxy.send(dataOf(bytesOf({ type: "drained" }), 2, proxy.dataCount));
+		proxy.close();
+		await closed;
+		assert.deepEqual(
+			app.disconnected.map(({ id }) => id),
+			["c1"],
+		);
+	});
+
 	it("a proxy answers DRAIN behind every OPEN, takes the client to a replica, and tells that it was handed over", async () => {
 		const apps: PlayedApp[] = [];
 		const sent = [0, 0];
