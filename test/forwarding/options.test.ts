@@ -30,6 +30,34 @@ describe("forwarding/options", () => {
 		assert.deepEqual(documented("replicas"), Object.keys({ maxDelayMs, pick, refreshMs }));
 	});
 
+	it("refuses what nobody would notice to be wrong", () => {
+		const refused: readonly (readonly [() => unknown, RegExp])[] = [
+			[
+				() => resolveForwardingOptions({ secrets: "x" } as object),
+				/no option "secrets": did you mean "secret"/,
+			],
+			[
+				() => resolveForwardingOptions({ haltPipeline: "false" } as object),
+				/"haltPipeline" must be true or false/,
+			],
+			[() => resolveForwardingOptions({ filter: true } as object), /"filter" must be a function/],
+			[
+				() => resolveAcceptLinksOptions({ trust: ["10.0.0.0/8"] } as object),
+				/no option "trust": did you mean "trusted"/,
+			],
+			[
+				() => replicas(["http://app"], { pick: "roundrobin" } as object),
+				/"pick" must be one of rendezvous, round-robin/,
+			],
+			[
+				() => replicas(["http://app"], { refresh: 1 } as object),
+				/no option "refresh": did you mean "refreshMs"/,
+			],
+		];
+		for (const [resolve, message] of refused) assert.throws(resolve, { code: "ERR_OPTION", message });
+		assert.equal(typeof replicas(["http://app"], { pick: (_key, [first]) => first }).pick, "function");
+	});
+
 	it("has dotNetify's defaults, and limits as documented", () => {
 		const { filter, ...rest } = resolveForwardingOptions({});
 		assert.equal(filter(callOf("anything")), true);

@@ -1,5 +1,5 @@
 import { BlockList, isIP } from "node:net";
-import { countOption, durationOption } from "../../base/index.js";
+import { booleanOption, countOption, durationOption, refuseUnknown } from "../../base/index.js";
 import { TrunklineError } from "../../errors/index.js";
 import { DEFAULT_MAX_LINK_MESSAGE_BYTES, secretOption } from "../link-terms.js";
 import { DEFAULT_WINDOW_BYTES } from "../session/index.js";
@@ -95,7 +95,14 @@ export interface ResolvedAcceptLinksOptions {
 
 /** Checks the options and applies the defaults. @throws TrunklineError ERR_OPTION */
 export function resolveAcceptLinksOptions(options: AcceptLinksOptions): ResolvedAcceptLinksOptions {
-	return Object.freeze({
+	const { trusts, ...resolved } = resolve(options);
+	const known = [...Object.keys(resolved), "trusted"];
+	refuseUnknown(options, known, { owner: "acceptLinks", help: "docs/forwarding.md has them all." });
+	return Object.freeze({ ...resolved, trusts });
+}
+
+function resolve(options: AcceptLinksOptions): ResolvedAcceptLinksOptions {
+	return {
 		secrets: (options.secrets ?? []).map(checkSecret),
 		certificates: new ProxyCertificates(options.certificates),
 		trusts: compileRanges(options.trusted ?? []),
@@ -113,9 +120,9 @@ export function resolveAcceptLinksOptions(options: AcceptLinksOptions): Resolved
 		maxInbox: countOption("maxInbox", options.maxInbox, DEFAULT_MAX_INBOX),
 		maxInboxTotal: countOption("maxInboxTotal", options.maxInboxTotal, DEFAULT_MAX_INBOX_TOTAL),
 		maxHeldMessages: countOption("maxHeldMessages", options.maxHeldMessages, DEFAULT_MAX_HELD_MESSAGES),
-		nativeLinks: options.nativeLinks ?? true,
+		nativeLinks: booleanOption("nativeLinks", options.nativeLinks, true),
 		...resolveNative(options),
-	});
+	};
 }
 
 type Native = Pick<

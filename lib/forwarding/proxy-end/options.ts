@@ -1,4 +1,11 @@
-import { type BackoffOptions, countOption, durationOption } from "../../base/index.js";
+import {
+	type BackoffOptions,
+	booleanOption,
+	countOption,
+	durationOption,
+	functionOption,
+	refuseUnknown,
+} from "../../base/index.js";
 import { TrunklineError } from "../../errors/index.js";
 import type { InvocationContext } from "../../hub/index.js";
 import { type LinkTls, type ResolvedLinkTls, tlsOption } from "../dialing/link-tls.js";
@@ -132,19 +139,26 @@ export interface ResolvedForwardingOptions {
 
 /** Checks the options and applies the defaults. @throws TrunklineError ERR_OPTION */
 export function resolveForwardingOptions(options: ForwardingOptions): ResolvedForwardingOptions {
-	return Object.freeze({
+	const { isEager, ...resolved } = resolve(options);
+	const known = [...Object.keys(resolved), "open"];
+	refuseUnknown(options, known, { owner: "useForwarding", help: "docs/forwarding.md has them all." });
+	return Object.freeze({ ...resolved, isEager });
+}
+
+function resolve(options: ForwardingOptions): ResolvedForwardingOptions {
+	return {
 		connectionPoolSize: countOption(
 			"connectionPoolSize",
 			options.connectionPoolSize,
 			DEFAULT_CONNECTION_POOL_SIZE,
 		),
-		filter: options.filter ?? (() => true),
+		filter: functionOption("filter", options.filter) ?? (() => true),
 		isEager: openOption(options),
-		useMessagePack: options.useMessagePack ?? false,
-		haltPipeline: options.haltPipeline ?? true,
+		useMessagePack: booleanOption("useMessagePack", options.useMessagePack, false),
+		haltPipeline: booleanOption("haltPipeline", options.haltPipeline, true),
 		secret: options.secret === undefined ? undefined : secretOption("secret", options.secret),
 		tls: tlsOption(options.tls),
-		ordered: options.ordered ?? true,
+		ordered: booleanOption("ordered", options.ordered, true),
 		maxWaitMs: durationOption("maxWaitMs", options.maxWaitMs, DEFAULT_MAX_WAIT_MS),
 		reconnect: options.reconnect ?? {},
 		flushTimeoutMs: durationOption("flushTimeoutMs", options.flushTimeoutMs, DEFAULT_FLUSH_TIMEOUT_MS),
@@ -153,9 +167,9 @@ export function resolveForwardingOptions(options: ForwardingOptions): ResolvedFo
 			options.sessionTimeoutMs,
 			DEFAULT_SESSION_TIMEOUT_MS,
 		),
-		nativeLinks: options.nativeLinks ?? true,
+		nativeLinks: booleanOption("nativeLinks", options.nativeLinks, true),
 		...resolveLimits(options),
-	});
+	};
 }
 
 function openOption({ open, filter }: ForwardingOptions): boolean {

@@ -1,6 +1,6 @@
-import { countOption, durationOption } from "../../base/index.js";
+import { countOption, durationOption, refuseUnknown } from "../../base/index.js";
 import { TrunklineError } from "../../errors/index.js";
-import type { PickStrategy } from "../upstream/pick.js";
+import { PICK_NAMES, type PickStrategy } from "../upstream/pick.js";
 
 /** How often a list that is a function is asked again, in milliseconds. */
 export const DEFAULT_REPLICAS_REFRESH_MS = 5_000;
@@ -35,6 +35,8 @@ export interface ReplicasOptions {
 	readonly refreshMs?: number | undefined;
 }
 
+const OPTIONS = ["pick", "maxDelayMs", "refreshMs"];
+
 /** Several equal app servers, of which each client has one; see {@link replicas}. */
 export class Replicas {
 	readonly pick: PickStrategy;
@@ -46,7 +48,8 @@ export class Replicas {
 	/** Made by {@link replicas}. @internal */
 	constructor(list: ReplicaList | (() => ReplicaList), options: ReplicasOptions) {
 		this.#list = typeof list === "function" ? list : () => list;
-		this.pick = options.pick ?? "rendezvous";
+		refuseUnknown(options, OPTIONS, { owner: "replicas", help: `it takes ${OPTIONS.join(", ")}.` });
+		this.pick = pickOption(options.pick);
 		this.maxDelayMs = durationOption("maxDelayMs", options.maxDelayMs, DEFAULT_MAX_DELAY_MS);
 		const refreshMs = durationOption("refreshMs", options.refreshMs, DEFAULT_REPLICAS_REFRESH_MS);
 		this.refreshMs = typeof list === "function" ? refreshMs : undefined;
@@ -69,8 +72,15 @@ export class Replicas {
  * Several equal app servers that share the clients: `useForwarding(replicas(["http://app1:5001", "http://app2:5001"]))`.
  * (A plain list of urls copies each message to all of them, as dotNetify does.) The list may be a function, which is
  * asked again every few seconds. One that is gone, or stops, hands its clients to the others.
- * @throws TrunklineError ERR_OPTION for an empty list or a bad weight.
+ * @throws TrunklineError ERR_OPTION for an empty list, a bad weight or option.
  */
 export function replicas(list: ReplicaList | (() => ReplicaList), options: ReplicasOptions = {}): Replicas {
 	return new Replicas(list, options);
+}
+
+function pickOption(pick: PickStrategy = "rendezvous"): PickStrategy {
+	if (typeof pick === "function" || PICK_NAMES.includes(pick)) return pick;
+	const found = JSON.stringify(pick);
+	const expected = `one of ${PICK_NAMES.join(", ")}, or a function`;
+	throw new TrunklineError("ERR_OPTION", `Option "pick" must be ${expected}; found ${found}.`);
 }

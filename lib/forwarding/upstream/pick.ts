@@ -19,6 +19,9 @@ export interface Candidate {
 /** Chooses one of several candidates (one at least) for a key: a client's connection id, or the root of a shared view model. */
 export type PickFunction = (key: string, candidates: readonly Candidate[]) => Candidate | undefined;
 
+/** Strategies that have a name. */
+export const PICK_NAMES = ["rendezvous", "round-robin", "random", "least-connections", "weighted"] as const;
+
 /** How a client gets its app server. */
 export type PickStrategy =
 	| "rendezvous"
