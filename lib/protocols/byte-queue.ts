@@ -6,10 +6,12 @@ const LEAST_CAPACITY = 256;
 /**
  * The bytes of a stream that no record was made of yet. A record that lies within one chunk is handed out as a view
  * of it; the parts of a record that spans chunks are gathered in one buffer that doubles, so that any number of tiny
- * chunks costs linear time, and no chunk is held for the sake of a few bytes of it.
+ * chunks costs linear time, and no chunk is held for the sake of a few bytes of it. Most streams are read as they come:
+ * for what waits behind the first chunk there is a queue only while something does.
  */
 export class ByteQueue {
-	readonly #chunks = new Fifo<Buffer>();
+	#head: Buffer | undefined;
+	#others: Fifo<Buffer> | undefined;
 	#at = 0;
 	#gathered = EMPTY;
 	#gatheredBytes = 0;
@@ -27,7 +29,7 @@ export class ByteQueue {
 
 	/** The chunk that is being read; read it from {@link at}. */
 	get head(): Buffer | undefined {
-		return this.#chunks.first;
+		return this.#head;
 	}
 
 	/** Where in {@link head} the unread bytes begin. */
@@ -38,8 +40,13 @@ export class ByteQueue {
 	/** Adds a chunk; it must not be changed afterwards. */
 	push(chunk: Buffer): void {
 		if (chunk.length === 0) return;
-		this.#chunks.push(chunk);
 		this.#size += chunk.length;
+		if (!this.#head) {
+			this.#head = chunk;
+			return;
+		}
+		this.#others ??= new Fifo();
+		this.#others.push(chunk);
 	}
 
 	/** Drops `count` bytes of {@link head}. */
@@ -50,7 +57,7 @@ export class ByteQueue {
 
 	/** Copies `count` bytes of {@link head} to those gathered for the current record. */
 	gather(count: number): void {
-		const head = this.#chunks.first ?? EMPTY;
+		const head = this.#head ?? EMPTY;
 		this.#reserve(this.#gatheredBytes + count);
 		head.copy(this.#gathered, this.#gatheredBytes, this.#at, this.#at + count);
 		this.#gatheredBytes += count;
@@ -60,7 +67,7 @@ export class ByteQueue {
 	/** Ends the current record with `count` bytes of {@link head} and takes it out. */
 	take(count: number): Buffer {
 		if (this.#gatheredBytes === 0) {
-			const record = this.#chunks.first?.subarray(this.#at, this.#at + count) ?? EMPTY;
+			const record = this.#head?.subarray(this.#at, this.#at + count) ?? EMPTY;
 			this.skip(count);
 			return record;
 		}
@@ -75,12 +82,10 @@ export class ByteQueue {
 	/** Takes out everything. */
 	rest(): Buffer {
 		const parts = [this.#gathered.subarray(0, this.#gatheredBytes)];
-		let from = this.#at;
-		for (const chunk of this.#chunks) {
-			parts.push(chunk.subarray(from));
-			from = 0;
-		}
-		this.#chunks.clear();
+		if (this.#head) parts.push(this.#head.subarray(this.#at));
+		if (this.#others) parts.push(...this.#others);
+		this.#head = undefined;
+		this.#others = undefined;
 		this.#at = 0;
 		this.#gathered = EMPTY;
 		this.#gatheredBytes = 0;
@@ -90,8 +95,9 @@ export class ByteQueue {
 
 	#advance(count: number): void {
 		this.#at += count;
-		if (this.#at < (this.#chunks.first?.length ?? 0)) return;
-		this.#chunks.shift();
+		if (this.#at < (this.#head?.length ?? 0)) return;
+		this.#head = this.#others?.shift();
+		if (this.#others?.length === 0) this.#others = undefined;
 		this.#at = 0;
 	}
 

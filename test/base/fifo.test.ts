@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { Fifo } from "../../lib/base/index.js";
+import { collectedHeap } from "../collected-heap.js";
 
 type Step =
 	| { readonly name: "push" | "unshift" | "extract"; readonly values: readonly number[] }
@@ -64,5 +65,21 @@ describe("base/fifo", () => {
 		assert.equal(fifo.length, 20_000 - next);
 		fifo.clear();
 		assert.equal(fifo.shift(), undefined);
+	});
+
+	it("keeps no room for thousands that have come and gone", async () => {
+		const before = await collectedHeap();
+		const fifos = Array.from({ length: 1_000 }, () => {
+			const fifo = new Fifo<number>();
+			for (let round = 0; round < 1_000; round++) {
+				fifo.push(round);
+				fifo.shift();
+			}
+			for (let round = 0; round < 200; round++) fifo.push(round);
+			while (fifo.length > 0) fifo.shift();
+			return fifo;
+		});
+		const bytes = ((await collectedHeap()) - before) / fifos.length;
+		assert.ok(bytes < 1_000, `${Math.round(bytes)} bytes for each of ${fifos.length}`);
 	});
 });

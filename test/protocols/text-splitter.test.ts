@@ -25,6 +25,30 @@ describe("protocols/text-splitter", () => {
 		);
 	});
 
+	it("gives them also where all of the stream waits before the first is read, and gives back what was not", () => {
+		fc.assert(
+			fc.property(
+				fc.array(fc.stringMatching(/^[a-z]*$/)),
+				fc.array(fc.nat()),
+				fc.nat(5),
+				(texts, places, taken) => {
+					const stream = Buffer.from(texts.map((text) => `${text}\u001e`).join(""));
+					const splitter = new TextSplitter(Number.POSITIVE_INFINITY);
+					for (const chunk of cut(stream, places)) splitter.push(chunk);
+					assert.equal(splitter.pendingBytes, stream.length);
+					const first = texts.slice(0, taken);
+					assert.deepEqual(
+						first.map(() => String(splitter.next())),
+						first,
+					);
+					const left = texts.slice(taken).map((text) => `${text}\u001e`);
+					assert.equal(splitter.rest().toString(), left.join(""));
+					assert.deepEqual([splitter.pendingBytes, splitter.next()], [0, undefined]);
+				},
+			),
+		);
+	});
+
 	it("counts the separator in the limit: 32768 bytes pass, 32769 do not", () => {
 		assert.equal(split(new TextSplitter(32_768), [record(32_767)])[0]?.length, 32_767);
 		assert.throws(
