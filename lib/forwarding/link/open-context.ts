@@ -1,7 +1,9 @@
 import { TrunklineError } from "../../errors/index.js";
 import type { ClientConnection, ConnectionRequest, User } from "../../hub/index.js";
 import { type ArgumentEncoding, encodingOf } from "../../protocols/index.js";
-import { forwardedHeaders, receivedHeaders } from "../client-context.js";
+import { forwardedHeaders } from "../client-context.js";
+import type { OpenRequest } from "./opened-request.js";
+import { ownText, ownValue } from "./own-text.js";
 
 /** What an app server is told of a client, once, at its OPEN (PROTOCOL.md, "Frames"). */
 export interface OpenContext {
@@ -13,19 +15,6 @@ export interface OpenContext {
 	/** Who it is, where the proxy has found out; else the app server does. */
 	readonly user: User | undefined;
 	readonly request: OpenRequest;
-}
-
-/** The client's HTTP request, as its proxy saw it. */
-export interface OpenRequest {
-	readonly url: string;
-	readonly headers: Readonly<Record<string, readonly string[]>>;
-	readonly ip: string;
-	readonly ips: readonly string[];
-	readonly remotePort: number;
-	readonly localAddress: string;
-	readonly localPort: number;
-	readonly secure: boolean;
-	readonly host: string;
 }
 
 const MAX_ID_LENGTH = 128;
@@ -61,33 +50,21 @@ function forwardedUrl({ path, query }: ConnectionRequest, isAuthenticated: boole
 	return (text === "" ? path : `${path}?${text}`).slice(0, MAX_URL_LENGTH);
 }
 
-/** The request as the app server's hub shows it: the client's, not the link's. */
-export function openedRequest({ request }: OpenContext): ConnectionRequest {
-	const { url, ip, ips, remotePort, localAddress, localPort, secure, host } = request;
-	const at = url.indexOf("?");
-	return {
-		...{ method: "GET", url, path: at < 0 ? url : url.slice(0, at) },
-		query: new URLSearchParams(at < 0 ? "" : url.slice(at + 1)),
-		headers: receivedHeaders(request.headers),
-		...{ remoteAddress: ip, remotePort, localAddress, localPort, ip, ips },
-		...{ protocol: secure ? "https" : "http", secure, host },
-	};
-}
-
 /** The names on the wire; nothing is known of the values. */
 type Fields = Readonly<Record<string, unknown>>;
 
 /**
- * Checks what came as a client's context. What is wrong with it may be the client's doing: only it is to be refused.
+ * Checks what came as a client's context. What is kept for the client's whole life holds none of the bytes or text that
+ * it was read from; the request is the reader's to keep as it likes. What is wrong with it may be the client's doing: only it is to be refused.
  * @throws TrunklineError ERR_LINK_PROTOCOL where a member is missing or of another type.
  */
 export function checkOpenContext(value: unknown): OpenContext {
 	const fields = asFields(value, "context");
 	const request = asFields(fields["request"], "request");
 	return {
-		connectionId: asText(fields["connectionId"], "connectionId", MAX_ID_LENGTH),
+		connectionId: ownText(asText(fields["connectionId"], "connectionId", MAX_ID_LENGTH)),
 		protocol: encodingOf(fields["protocol"]),
-		ids: asText(fields["ids"] ?? "", "ids", MAX_ID_LENGTH),
+		ids: ownText(asText(fields["ids"] ?? "", "ids", MAX_ID_LENGTH)),
 		user: fields["user"] === undefined || fields["user"] === null ? undefined : asUser(fields["user"]),
 		request: {
 			url: asText(request["url"], "url", MAX_URL_LENGTH),
@@ -105,11 +82,12 @@ export function checkOpenContext(value: unknown): OpenContext {
 
 function asUser(value: unknown): User {
 	const { id, claims, expiresAt } = asFields(value, "user") as { readonly [name: string]: unknown };
-	return {
-		...(id === undefined || id === null ? {} : { id: asText(id, "user.id", MAX_URL_LENGTH) }),
-		...(claims === undefined || claims === null ? {} : { claims: asFields(claims, "user.claims") }),
-		...(typeof expiresAt === "number" ? { expiresAt } : {}),
-	};
+	// Not by spreads: each would give the object, which is kept, a hidden class of its own.
+	const user: { -readonly [Name in keyof User]: User[Name] } = {};
+	if (id !== undefined && id !== null) user.id = ownText(asText(id, "user.id", MAX_URL_LENGTH));
+	if (claims !== undefined && claims !== null) user.claims = ownValue(asFields(claims, "user.claims"));
+	if (typeof expiresAt === "number") user.expiresAt = expiresAt;
+	return user;
 }
 
 function asHeaders(value: unknown): OpenRequest["headers"] {

@@ -30,6 +30,8 @@ export interface InboxListener {
 	 * asked for), or more waits than may (`ERR_LIMIT`).
 	 */
 	failed(cause: unknown): void;
+	/** Nothing waits any more: the inbox is not needed. */
+	idle(): void;
 }
 
 interface Waiting {
@@ -38,16 +40,15 @@ interface Waiting {
 }
 
 /**
- * The messages of one forwarded client, handed to its connection one after another, as fast as that takes them; calls
- * only where there is room for what they say. Waiting (for the connection to be there) → delivering → idle → … → closed.
+ * The messages of one forwarded client that have to wait: for its connection, for those before them, or, calls, for room
+ * for what they say. They are handed over one after another, as fast as the connection takes them. Waiting → delivering →
+ * idle (its end) | closed.
  */
 export class Inbox {
 	readonly #terms: InboxTerms;
 	readonly #listener: InboxListener;
-	#client: ClientConnection | undefined;
-	#waiting: Fifo<Waiting> | undefined;
+	readonly #waiting = new Fifo<Waiting>();
 	#bytes = 0;
-	#isBusy = false;
 	#isHeld = false;
 	#isClosed = false;
 	#whenEmpty: (() => void) | undefined;
@@ -64,65 +65,54 @@ export class Inbox {
 
 	/** Messages that wait for their turn. */
 	get length(): number {
-		return this.#waiting?.length ?? 0;
+		return this.#waiting.length;
 	}
 
-	/** Whose messages these are: what waits is handed over from now on. */
-	open(client: ClientConnection): void {
-		this.#client = client;
-		if (!this.#isBusy) void this.#deliver();
+	/** Whose messages these are: what waits is handed over from now on, behind `first` where it has not done with that. */
+	open(client: ClientConnection, first?: Promise<void>): void {
+		void this.#deliver(client, first);
 	}
 
-	/** Takes a message of `bytes` bytes: hands it over at once where nothing waits. */
+	/** Takes a message of `bytes` bytes. */
 	push(message: HubMessage, bytes: number): void {
 		if (this.#isClosed) return;
-		const isNext = this.#client !== undefined && !this.#isBusy && this.length === 0;
-		if (this.#client && isNext && !(isCall(message) && this.#terms.room())) {
-			const wait = this.#hand(this.#client, message);
-			if (wait) void this.#deliver(wait);
-			return;
-		}
-		this.#waiting ??= new Fifo();
 		this.#waiting.push({ message, bytes });
 		this.#count(1, bytes);
 		this.#holdIfFull();
-		if (isNext) void this.#deliver();
 	}
 
-	/** Calls `task` once everything that is here now was handed over; not where the inbox is cleared before. */
+	/** Calls `task` once everything that is here now was handed over; not where the inbox is closed before. */
 	whenEmpty(task: () => void): void {
-		if (this.#isBusy || this.length > 0) this.#whenEmpty = task;
-		else task();
+		this.#whenEmpty = task;
 	}
 
 	/** Takes nothing any more, and gives what was not handed over. */
 	close(): HubMessage[] {
 		this.#isClosed = true;
 		this.#isHeld = false;
-		const dropped = [...(this.#waiting ?? [])].map(({ message }) => message);
-		this.#waiting = undefined;
+		const dropped = [...this.#waiting].map(({ message }) => message);
+		this.#waiting.clear();
 		this.#count(-dropped.length, -this.#bytes);
 		this.#whenEmpty = undefined;
 		return dropped;
 	}
 
-	async #deliver(first?: Promise<void>): Promise<void> {
-		this.#isBusy = true;
+	async #deliver(client: ClientConnection, first: Promise<void> | undefined): Promise<void> {
 		if (first) await this.#settled(first);
 		for (;;) {
-			for (let room = this.#room(); room; room = this.#room()) await room;
-			const next = this.#next();
-			if (!next || !this.#client) break;
+			for (let room = this.#room(client); room; room = this.#room(client)) await room;
+			const next = this.#next(client);
+			if (!next) break;
 			const { message, bytes } = next;
 			this.#count(-1, -bytes);
 			this.#goIfRoom();
-			const wait = this.#hand(this.#client, message);
+			const wait = handOver(client, message, this.#listener);
 			if (wait) await this.#settled(wait);
 		}
-		this.#isBusy = false;
 		if (this.length > 0) return;
 		const task = this.#whenEmpty;
 		this.#whenEmpty = undefined;
+		this.#listener.idle();
 		task?.();
 	}
 
@@ -132,26 +122,15 @@ export class Inbox {
 	}
 
 	/** What the next message has to wait for. */
-	#room(): Promise<void> | undefined {
-		const first = this.#waiting?.first;
-		if (!first || !isCall(first.message) || this.#client?.isDraining) return undefined;
-		return this.#terms.room();
+	#room({ isDraining }: ClientConnection): Promise<void> | undefined {
+		const { first } = this.#waiting;
+		return first && !isDraining && isCall(first.message) ? this.#terms.room() : undefined;
 	}
 
 	/** A draining client starts nothing more: a call that waits stays here, to be reported. */
-	#next(): Waiting | undefined {
-		const first = this.#waiting?.first;
-		if (!first || (this.#client?.isDraining && isCall(first.message))) return undefined;
-		return this.#waiting?.shift();
-	}
-
-	#hand(client: ClientConnection, message: HubMessage): Promise<void> | undefined {
-		try {
-			return client.receive(message);
-		} catch (cause) {
-			this.#listener.failed(cause);
-			return undefined;
-		}
+	#next({ isDraining }: ClientConnection): Waiting | undefined {
+		const { first } = this.#waiting;
+		return first && isDraining && isCall(first.message) ? undefined : this.#waiting.shift();
 	}
 
 	async #settled(wait: Promise<void>): Promise<void> {
@@ -175,6 +154,20 @@ export class Inbox {
 		if (!this.#isHeld || this.length > maxMessages / 2 || this.#bytes > maxBytes / 2) return;
 		this.#isHeld = false;
 		this.#listener.go();
+	}
+}
+
+/** Hands a message to a client's connection. A returned promise asks to wait with the next one. */
+export function handOver(
+	client: ClientConnection,
+	message: HubMessage,
+	listener: Pick<InboxListener, "failed">,
+): Promise<void> | undefined {
+	try {
+		return client.receive(message);
+	} catch (cause) {
+		listener.failed(cause);
+		return undefined;
 	}
 }
 

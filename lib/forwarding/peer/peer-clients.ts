@@ -9,12 +9,13 @@ import {
 	readMessagePack,
 	valueBytes,
 } from "../../protocols/index.js";
-import { checkOpenContext, type OpenContext, openedRequest } from "../link/open-context.js";
+import { checkOpenContext, type OpenContext } from "../link/open-context.js";
+import { OpenedRequest } from "../link/opened-request.js";
 import type { SessionLife } from "../observing/link-life.js";
 import { type CloseFrame, type MessageFrame, type OpenFrame, violation } from "../wire/index.js";
 import { FrameWire, protocolOf } from "./frame-wire.js";
-import { Inbox, type InboxTerms } from "./inbox.js";
-import type { PeerClient } from "./peer-client.js";
+import type { InboxTerms } from "./inbox.js";
+import { PeerClient, type PeerClientHost } from "./peer-client.js";
 import type { ProxySession, ProxySessionHost } from "./proxy-session.js";
 
 /** Clients that are ended in one turn when their proxy is gone; the others go on meanwhile. */
@@ -45,7 +46,9 @@ export class PeerClients {
 	readonly #clients = new Map<number, PeerClient>();
 	/** Clients of which it is not known yet whether they may be here: they hear nothing that is for all. */
 	#pending = 0;
-	readonly #inboxes: InboxTerms;
+	/** How ids of calls to clients begin, as the last one said: the same text serves all. */
+	#ids = "";
+	readonly #clientHost: PeerClientHost;
 	#waiting = 0;
 	#waitingBytes = 0;
 
@@ -54,14 +57,7 @@ export class PeerClients {
 		this.#settings = settings;
 		this.#hub = settings.hub;
 		this.#host = host;
-		this.#inboxes = {
-			...settings.inboxLimits,
-			room: () => session.writable(),
-			changed: (messages, bytes) => {
-				this.#waiting += messages;
-				this.#waitingBytes += bytes;
-			},
-		};
+		this.#clientHost = this.#makeClientHost();
 	}
 
 	/** Messages that wait for their turn, of all clients. */
@@ -139,22 +135,34 @@ export class PeerClients {
 		number: number,
 		{ connectionId, protocol }: Pick<OpenContext, "connectionId" | "protocol">,
 	): PeerClient {
-		const client: PeerClient = {
-			...{ number, connectionId, connection: undefined, left: undefined },
-			wire: new FrameWire(this.#session, number, protocolOf(protocol)),
-			inbox: new Inbox(this.#inboxes, {
-				hold: () => {
-					this.#host.life.hold();
-					this.#session.stream.write({ type: "hold", client: number });
-				},
-				go: () => {
-					this.#host.life.release();
-					this.#session.stream.write({ type: "go", client: number });
-				},
-				failed: (cause) => this.#failed(client, cause),
-			}),
+		const wire = new FrameWire(this.#session, number, protocolOf(protocol));
+		return new PeerClient(connectionId, wire, this.#clientHost);
+	}
+
+	#makeClientHost(): PeerClientHost {
+		return {
+			inboxes: this.#makeInboxTerms(),
+			hold: ({ number }) => {
+				this.#host.life.hold();
+				this.#session.stream.write({ type: "hold", client: number });
+			},
+			go: ({ number }) => {
+				this.#host.life.release();
+				this.#session.stream.write({ type: "go", client: number });
+			},
+			failed: (client, cause) => this.#failed(client, cause),
 		};
-		return client;
+	}
+
+	#makeInboxTerms(): InboxTerms {
+		return {
+			...this.#settings.inboxLimits,
+			room: () => this.#session.writable(),
+			changed: (messages, bytes) => {
+				this.#waiting += messages;
+				this.#waitingBytes += bytes;
+			},
+		};
 	}
 
 	/** Somebody has its id, or it is not known yet who it is. */
@@ -167,7 +175,8 @@ export class PeerClients {
 		this.#pending++;
 		try {
 			await this.#host.freeId(known);
-			const user = context.user ?? (await this.#hub.authenticateForwarded(openedRequest(context)));
+			const user =
+				context.user ?? (await this.#hub.authenticateForwarded(new OpenedRequest(context.request)));
 			const isHere = this.#clients.get(client.number) === client && !client.wire.isClosed;
 			if (isHere) this.#admit(client, context, past, user);
 		} catch (cause) {
@@ -177,21 +186,14 @@ export class PeerClients {
 	}
 
 	#admit(client: PeerClient, context: OpenContext, past: Past, user: User | undefined): void {
-		const { connectionId, protocol: protocolName, ids: idPrefix } = context;
-		const request = openedRequest(context);
-		const identity = {
-			connectionId,
-			user,
-			request,
-			transport: "Link",
-			protocolName,
-			idPrefix,
-			recovered: past.recovered,
-			migrated: past.migrated,
-		} as const;
+		const { connectionId, protocol: protocolName, ids } = context;
+		const { recovered, migrated } = past;
+		if (ids !== this.#ids) this.#ids = ids;
+		const request = new OpenedRequest(context.request);
+		const [transport, idPrefix] = ["Link", this.#ids] as const;
+		const identity = { connectionId, user, request, transport, protocolName, idPrefix, recovered, migrated };
 		const connection = this.#hub.open(identity, client.wire);
-		client.connection = connection;
-		client.inbox.open(connection);
+		client.admitted(connection);
 		if (client.left) this.#leave(client, connection, client.left);
 	}
 
@@ -222,7 +224,7 @@ export class PeerClients {
 		const client = this.#clients.get(number);
 		if (!client) return;
 		try {
-			client.inbox.push(this.#decoded(message), Math.max(LEAST_BYTES, valueBytes(message)));
+			client.push(this.#decoded(message), Math.max(LEAST_BYTES, valueBytes(message)));
 		} catch (cause) {
 			this.#failed(client, cause);
 		}
@@ -269,7 +271,7 @@ export class PeerClients {
 		};
 		// A method that never returns must not keep its client for ever.
 		const late = this.#hub.clock.schedule(this.#hub.options.listenerTimeoutMs, end);
-		client.inbox.whenEmpty(end);
+		client.whenEmpty(end);
 	}
 
 	/** Its proxy has another place for it: what runs is answered first, though not for ever. */
@@ -290,9 +292,8 @@ export class PeerClients {
 
 	/** Nothing goes to it or comes from it any more; what nobody has seen is reported. */
 	drop(client: PeerClient): void {
-		client.wire.cut();
-		if (client.inbox.isHeld) this.#host.life.release();
-		for (const dropped of client.inbox.close()) this.#reportDropped(client, dropped);
+		if (client.isHeld) this.#host.life.release();
+		for (const dropped of client.drop()) this.#reportDropped(client, dropped);
 	}
 
 	/** One with an id is reported where it is waited for. */

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { checkOpenContext, openContextOf, openedRequest } from "../../../lib/forwarding/link/open-context.js";
+import { checkOpenContext, openContextOf } from "../../../lib/forwarding/link/open-context.js";
+import { OpenedRequest } from "../../../lib/forwarding/link/opened-request.js";
 import type { ClientConnection, ConnectionRequest, User } from "../../../lib/hub/index.js";
 import { readMessagePack, writeMessagePack } from "../../../lib/protocols/index.js";
 
@@ -31,7 +32,7 @@ const right = (): Record<string, unknown> => ({
 describe("forwarding/link/open-context", () => {
 	it("shows the client's request over there: address, host, path, query and headers", () => {
 		const context = crossed(clientOf({ headers: { "user-agent": "Firefox", "x-a": "1, 2" } }));
-		const request = openedRequest(context);
+		const request = new OpenedRequest(context.request);
 		assert.deepEqual(
 			[context.connectionId, context.protocol, context.ids, context.user],
 			["c1", "json", "p.u1.", undefined],
@@ -52,7 +53,7 @@ describe("forwarding/link/open-context", () => {
 
 	it("hands on what proves who the client is where nobody has found out, but never its connection token", () => {
 		const headers = { cookie: "session=1", authorization: "Bearer x", upgrade: "websocket" };
-		const request = openedRequest(crossed(clientOf({ headers })));
+		const request = new OpenedRequest(crossed(clientOf({ headers })).request);
 		assert.equal(request.headers.cookie, "session=1");
 		assert.equal(request.headers.authorization, "Bearer x");
 		assert.equal(request.headers.upgrade, undefined);
@@ -65,7 +66,7 @@ describe("forwarding/link/open-context", () => {
 		const user = { id: "ann", claims: { role: ["a", "b"] }, expiresAt: 1_700_000_000_000 };
 		const headers = { cookie: "session=1", authorization: "Bearer x", accept: "y" };
 		const context = crossed(clientOf({ headers }, user, "messagepack"));
-		const request = openedRequest(context);
+		const request = new OpenedRequest(context.request);
 		assert.deepEqual([context.user, context.protocol], [user, "messagepack"]);
 		assert.deepEqual([request.headers.cookie, request.headers.authorization], [undefined, undefined]);
 		assert.equal(request.headers.accept, "y");

@@ -22,10 +22,17 @@ function setUp({ maxMessages = 4, maxBytes = 1_000 } = {}): {
 	full: Deferred<void> | undefined;
 	/** What waits, as the inbox has told. */
 	readonly waiting: { messages: number; bytes: number };
+	/** Opens the inbox behind a call that the client has not done with. */
+	openBusy(): void;
 } {
 	const heard: string[] = [];
 	const taken: string[] = [];
 	const gates: Deferred<void>[] = [];
+	const wait = (): Promise<void> => {
+		const gate = deferred();
+		gates.push(gate);
+		return gate.promise;
+	};
 	const changing = {
 		full: undefined as Deferred<void> | undefined,
 		waiting: { messages: 0, bytes: 0 },
@@ -45,6 +52,7 @@ function setUp({ maxMessages = 4, maxBytes = 1_000 } = {}): {
 				hold: () => heard.push("hold"),
 				go: () => heard.push("go"),
 				failed: (cause) => heard.push(`failed ${(cause as Error).message}`),
+				idle: () => heard.push("idle"),
 			},
 		),
 		client: {
@@ -54,12 +62,10 @@ function setUp({ maxMessages = 4, maxBytes = 1_000 } = {}): {
 				const refusal = state.refuse?.(target);
 				if (refusal) throw refusal;
 				taken.push(target);
-				if (!target.startsWith("slow")) return undefined;
-				const gate = deferred();
-				gates.push(gate);
-				return gate.promise;
+				return target.startsWith("slow") ? wait() : undefined;
 			},
 		} as unknown as ClientConnection,
+		openBusy: () => state.inbox.open(state.client, wait()),
 	});
 	return state;
 }
@@ -67,25 +73,18 @@ function setUp({ maxMessages = 4, maxBytes = 1_000 } = {}): {
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 describe("forwarding/peer/inbox", () => {
-	it("hands a message over at once where nothing waits", () => {
-		const { inbox, client, taken, heard } = setUp();
-		inbox.open(client);
-		inbox.push(call("a"), 10);
-		inbox.push(call("b"), 10);
-		assert.deepEqual([taken, heard, inbox.length], [["a", "b"], [], 0]);
-	});
-
 	it("keeps what comes before its client is there, and while a call has the client, in order", async () => {
-		const { inbox, client, taken, gates } = setUp();
+		const { inbox, client, taken, gates, heard } = setUp();
 		for (const target of ["a", "slow", "b", "c"]) inbox.push(call(target), 10);
 		assert.deepEqual([taken, inbox.length], [[], 4]);
 		inbox.open(client);
 		await turn();
 		assert.deepEqual([taken, inbox.length], [["a", "slow"], 2]);
 		inbox.push(call("d"), 10);
+		assert.deepEqual(heard, []);
 		gates[0]?.resolve();
 		await turn();
-		assert.deepEqual(taken, ["a", "slow", "b", "c", "d"]);
+		assert.deepEqual([taken, heard], [["a", "slow", "b", "c", "d"], ["idle"]]);
 	});
 
 	for (const [what, limits, bytes] of [
@@ -93,14 +92,13 @@ describe("forwarding/peer/inbox", () => {
 		["bytes", { maxMessages: 100, maxBytes: 40 }, 10],
 	] as const) {
 		it(`asks to hold the client above its ${what}, once, and to go on at half of them`, async () => {
-			const { inbox, client, heard, gates } = setUp(limits);
-			inbox.open(client);
-			inbox.push(call("slow"), bytes);
+			const { inbox, openBusy, heard, gates } = setUp(limits);
+			openBusy();
 			for (let at = 0; at < 4; at++) inbox.push(call("slow"), bytes);
-			assert.deepEqual(heard, []);
+			assert.deepEqual([heard, inbox.isHeld], [[], false]);
 			inbox.push(call("slow"), bytes);
 			inbox.push(call("slow"), bytes);
-			assert.deepEqual([heard, inbox.length], [["hold"], 6]);
+			assert.deepEqual([heard, inbox.length, inbox.isHeld], [["hold"], 6, true]);
 			for (const left of [5, 4, 3]) {
 				gates.at(-1)?.resolve();
 				await turn();
@@ -108,67 +106,56 @@ describe("forwarding/peer/inbox", () => {
 			}
 			gates.at(-1)?.resolve();
 			await turn();
-			assert.deepEqual([heard, inbox.length], [["hold", "go"], 2]);
+			assert.deepEqual([heard, inbox.length, inbox.isHeld], [["hold", "go"], 2, false]);
 		});
 	}
 
 	it("tells of a message that the client refuses, and goes on", async () => {
 		const state = setUp();
-		const { inbox, client, heard, taken, gates } = state;
+		const { inbox, openBusy, heard, taken, gates } = state;
 		state.refuse = (target) => (target === "bad" ? new Error("bad") : undefined);
-		inbox.open(client);
-		inbox.push(call("bad"), 1);
-		inbox.push(call("slow"), 1);
+		openBusy();
 		inbox.push(call("bad"), 1);
 		inbox.push(call("a"), 1);
 		gates[0]?.reject(new Error("slow"));
 		await turn();
-		assert.deepEqual(heard, ["failed bad", "failed slow", "failed bad"]);
-		assert.deepEqual(taken, ["slow", "a"]);
+		assert.deepEqual([heard, taken], [["failed slow", "failed bad", "idle"], ["a"]]);
 	});
 
-	it("calls back once what is here was handed over: at once, or behind the last", async () => {
-		const { inbox, client, gates } = setUp();
-		let times = 0;
-		inbox.open(client);
-		inbox.whenEmpty(() => times++);
-		assert.equal(times, 1);
+	it("calls back behind the last message that is here, and says that it is not needed any more", async () => {
+		const { inbox, openBusy, gates, heard } = setUp();
+		openBusy();
 		inbox.push(call("slow"), 1);
-		inbox.push(call("slow"), 1);
-		inbox.whenEmpty(() => times++);
+		inbox.whenEmpty(() => heard.push("empty"));
 		gates[0]?.resolve();
 		await turn();
-		assert.equal(times, 1);
+		assert.deepEqual(heard, []);
 		gates[1]?.resolve();
 		await turn();
-		assert.equal(times, 2);
+		assert.deepEqual(heard, ["idle", "empty"]);
 	});
 
 	it("gives back what was not handed over when it closes, takes nothing more, and calls nobody back", async () => {
-		const { inbox, client, taken, gates, heard } = setUp({ maxMessages: 1 });
-		let isEmpty = false;
-		inbox.open(client);
-		for (const target of ["slow", "a", "b"]) inbox.push(call(target), 1);
-		inbox.whenEmpty(() => {
-			isEmpty = true;
-		});
+		const { inbox, openBusy, taken, gates, heard } = setUp({ maxMessages: 1 });
+		openBusy();
+		for (const target of ["a", "b"]) inbox.push(call(target), 1);
+		inbox.whenEmpty(() => heard.push("empty"));
 		const dropped = inbox.close().map((message) => message.type === MessageType.Invocation && message.target);
 		assert.deepEqual(dropped, ["a", "b"]);
 		inbox.push(call("c"), 1);
 		gates[0]?.resolve();
 		await turn();
-		assert.deepEqual([taken, isEmpty, inbox.length, heard], [["slow"], false, 0, ["hold"]]);
+		assert.deepEqual([taken, inbox.length, heard], [[], 0, ["hold", "idle"]]);
 	});
 
 	it("starts nothing more of a client that drains, and gives that back", async () => {
-		const { inbox, client, taken, gates } = setUp();
-		inbox.open(client);
-		inbox.push(call("slow"), 1);
+		const { inbox, openBusy, client, taken, gates, heard } = setUp();
+		openBusy();
 		inbox.push(call("a"), 1);
 		(client as { isDraining: boolean }).isDraining = true;
 		gates[0]?.resolve();
 		await turn();
-		assert.deepEqual([taken, inbox.close().length], [["slow"], 1]);
+		assert.deepEqual([taken, inbox.close().length, heard], [[], 1, []]);
 	});
 
 	it("starts no call while there is no room for its answer, and hands on everything else", async () => {
@@ -176,10 +163,9 @@ describe("forwarding/peer/inbox", () => {
 		const { inbox, client, taken, heard } = state;
 		const full = deferred();
 		state.full = full;
-		inbox.open(client);
 		inbox.push({ type: MessageType.CancelInvocation, invocationId: "1" }, 1);
-		assert.deepEqual(taken, [""]);
 		for (const name of ["a", "b", "c", "d", "e"]) inbox.push(call(name), 10);
+		inbox.open(client);
 		assert.deepEqual([taken, heard, state.waiting], [[""], ["hold"], { messages: 5, bytes: 50 }]);
 		state.full = deferred();
 		full.resolve();
@@ -193,7 +179,7 @@ describe("forwarding/peer/inbox", () => {
 			[taken, heard],
 			[
 				["", "a", "b", "c", "d", "e"],
-				["hold", "go"],
+				["hold", "go", "idle"],
 			],
 		);
 		assert.deepEqual(state.waiting, { messages: 0, bytes: 0 });
@@ -203,8 +189,8 @@ describe("forwarding/peer/inbox", () => {
 		const state = setUp();
 		const full = deferred();
 		state.full = full;
-		state.inbox.open(state.client);
 		state.inbox.push(call("a"), 10);
+		state.inbox.open(state.client);
 		assert.equal(state.inbox.close().length, 1);
 		full.resolve();
 		await turn();
