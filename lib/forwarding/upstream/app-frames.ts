@@ -114,7 +114,7 @@ export class AppFrames {
 		else if (messageType === MessageType.Completion) remote.take(invocationId)?.completer.relay(prepared);
 		// Items may come behind the client's own cancel.
 		else {
-			remote.calls.get(invocationId)?.completer.relayItem(prepared);
+			remote.callOf(invocationId)?.completer.relayItem(prepared);
 			this.#paceItems(remote);
 		}
 	}

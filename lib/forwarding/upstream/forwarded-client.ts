@@ -108,7 +108,7 @@ export class ForwardedClient {
 
 	/** Where a message goes that belongs to a call or to a stream of one; undefined where that is over. */
 	remoteOf(id: string): RemoteClient | undefined {
-		return this.#streams?.get(id) ?? this.remotes.find(({ calls }) => calls.has(id));
+		return this.#streams?.get(id) ?? this.remotes.find((remote) => remote.callOf(id) !== undefined);
 	}
 
 	/** A stream of the client's is over. */

@@ -56,7 +56,7 @@ function queuedOf(
 	const isCalling = isCall(message);
 	const id = isCalling ? message.invocationId : undefined;
 	// What the proxy has asked by itself it asks again by itself.
-	if (id !== undefined && remote.calls.get(id)?.isOwn) return undefined;
+	if (id !== undefined && remote.callOf(id)?.isOwn) return undefined;
 	const call = id === undefined ? undefined : remote.take(id);
 	const up = { message, bytes: valueBytes(message), call, isCopy: !isCalling, waitsSince };
 	return { client: remote.client, up };

@@ -35,8 +35,11 @@ export class RemoteClient {
 	isMoving = false;
 	/** Its part of the session's window, once that was scarce. */
 	share: ClientShare | undefined;
-	// Most clients have none of these at most times.
-	#calls: Map<string, RemoteCall> | undefined;
+	// Most clients have none of these at most times, and one call at other times.
+	#id: string | undefined;
+	#call: RemoteCall | undefined;
+	/** Calls beside that one, by their ids. */
+	#others: Map<string, RemoteCall> | undefined;
 	/** Calls with an id that an earlier one has, in order. */
 	#doubles: [id: string, call: RemoteCall][] | undefined;
 	#groups: Set<string> | undefined;
@@ -50,9 +53,9 @@ export class RemoteClient {
 		this.number = number;
 	}
 
-	/** Its calls that wait for an answer, by their ids. */
-	get calls(): ReadonlyMap<string, RemoteCall> {
-		return this.#calls ?? NO_CALLS;
+	/** The call of that id that waits for an answer. */
+	callOf(id: string): RemoteCall | undefined {
+		return id === this.#id ? this.#call : this.#others?.get(id);
 	}
 
 	/** The groups of the app server that it is in. */
@@ -92,19 +95,26 @@ export class RemoteClient {
 
 	/** Remembers a call. Clients may use one id for several at once: each answer counts for the first of them. */
 	expect(id: string, call: RemoteCall): void {
-		this.#calls ??= new Map();
-		if (!this.#calls.has(id)) this.#calls.set(id, call);
-		else {
+		if (this.callOf(id)) {
 			this.#doubles ??= [];
 			this.#doubles.push([id, call]);
+		} else if (this.#call) {
+			this.#others ??= new Map();
+			this.#others.set(id, call);
+		} else {
+			this.#id = id;
+			this.#call = call;
 		}
 	}
 
 	/** Takes a call out: its answer is here, or will not come. */
 	take(id: string): RemoteCall | undefined {
-		const call = this.#calls?.get(id);
+		const call = this.callOf(id);
 		if (!call) return undefined;
-		this.#calls?.delete(id);
+		if (id === this.#id) {
+			this.#id = undefined;
+			this.#call = undefined;
+		} else if (this.#others?.delete(id) && this.#others.size === 0) this.#others = undefined;
 		if (this.#doubles) this.#followUp(id, this.#doubles);
 		return call;
 	}
@@ -121,14 +131,20 @@ export class RemoteClient {
 	#followUp(id: string, doubles: [id: string, call: RemoteCall][]): void {
 		const at = doubles.findIndex(([other]) => other === id);
 		const [next] = at < 0 ? [] : doubles.splice(at, 1);
-		if (next) this.#calls?.set(...next);
+		if (next) this.expect(...next);
 		if (doubles.length === 0) this.#doubles = undefined;
 	}
 
 	/** Takes all calls out: those of the proxy's own are settled, those of the client are returned. */
 	takeAll(): RemoteCall[] {
-		const calls = [...(this.#calls?.values() ?? []), ...(this.#doubles ?? []).map(([, call]) => call)];
-		this.#calls = undefined;
+		const calls = [
+			...(this.#call ? [this.#call] : []),
+			...(this.#others?.values() ?? []),
+			...(this.#doubles ?? []).map(([, call]) => call),
+		];
+		this.#id = undefined;
+		this.#call = undefined;
+		this.#others = undefined;
 		this.#doubles = undefined;
 		for (const { isOwn, completer } of calls) if (isOwn) completer.complete();
 		return calls.filter(({ isOwn }) => !isOwn);
@@ -159,5 +175,3 @@ export class RemoteClient {
 		this.go();
 	}
 }
-
-const NO_CALLS: ReadonlyMap<string, RemoteCall> = new Map();
