@@ -144,9 +144,10 @@ export class Reception {
 	#openClient(channel: MessageChannel): ChannelHandler {
 		const { connectionId, request, user, protocol } = channel;
 		if (this.#hub.lifetime.get(connectionId)) return turnAway(channel, ID_TAKEN);
-		const identity = { connectionId, request, user, transport: channel.connection.transport };
+		const { transport } = channel.connection;
 		const wire = new ChannelWire(channel);
-		const client = this.#hub.open({ ...identity, protocolName: protocol?.name ?? "" }, wire);
+		const protocolName = protocol?.name ?? "";
+		const client = this.#hub.open({ connectionId, request, user, transport, protocolName }, wire);
 		return new ClientHandler({ client, wire, channel, acceptors: this.#acceptors });
 	}
 }

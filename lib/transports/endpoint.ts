@@ -304,11 +304,13 @@ export class Endpoint {
 		if (id) this.#connections.check(id, call.user);
 		if (!this.#options.transports.includes("WebSockets")) throw new Refusal(notOffered("WebSockets"));
 		const claim = id ? this.#connections.claim(id, call.user) : this.#connections.anonymous();
-		const { isReconnectable } = claim;
+		const { connectionId, isReconnectable } = claim;
 		const opened = this.#webSockets.complete(upgrade);
 		if (!opened) return;
-		const parts = { ...this.#parts(claim, call), ...opened, isReconnectable };
-		this.#connections.add(new WebSocketConnection(parts));
+		const { request, user } = call;
+		const settings = this.#carrierSettings;
+		const parts = { connectionId, request, user, settings, isReconnectable };
+		this.#connections.add(new WebSocketConnection(parts, opened));
 	}
 
 	/** Stateful reconnect: another socket for a connection that lost its own, or will soon find out. */

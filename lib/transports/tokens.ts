@@ -147,7 +147,9 @@ class SignedTokens implements ConnectionTokens {
 		const ageMs = this.#clock.now() - Number.parseInt(issuedAt, 36);
 		if (ageMs < -TOKEN_SKEW_MS) return undefined;
 		const found = this.#verify(token, userId);
-		return found && { ...found, isExpired: ageMs > this.#lifetimeMs };
+		if (!found) return undefined;
+		const { connectionId, isReconnectable } = found;
+		return { connectionId, isReconnectable, isExpired: ageMs > this.#lifetimeMs };
 	}
 
 	idsOf(token: string): readonly string[] {

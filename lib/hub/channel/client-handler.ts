@@ -15,34 +15,38 @@ export interface ClientHandlerParts {
 
 /** Hands a channel's messages to its client, until an acceptor finds that it is none. */
 export class ClientHandler implements ChannelHandler {
-	readonly #parts: ClientHandlerParts;
+	readonly #client: ClientConnection;
+	readonly #wire: ChannelWire;
+	readonly #channel: MessageChannel;
+	readonly #acceptors: readonly Acceptor[];
 
-	constructor(parts: ClientHandlerParts) {
-		this.#parts = parts;
+	constructor({ client, wire, channel, acceptors }: ClientHandlerParts) {
+		this.#client = client;
+		this.#wire = wire;
+		this.#channel = channel;
+		this.#acceptors = acceptors;
 	}
 
 	message(message: HubMessage): Promise<void> | undefined {
-		const { acceptors, client } = this.#parts;
 		const isCall = message.type === MessageType.Invocation;
-		const claimed = isCall && acceptors.length > 0 ? this.#claim(message.target) : undefined;
-		return claimed ? claimed.message(message) : client.receive(message);
+		const claimed = isCall && this.#acceptors.length > 0 ? this.#claim(message.target) : undefined;
+		return claimed ? claimed.message(message) : this.#client.receive(message);
 	}
 
 	closed(reason: DisconnectReason): void {
-		void this.#parts.client.ended(reason);
+		void this.#client.ended(reason);
 	}
 
 	/** Gives the channel away whose peer turns out to be no client. */
 	#claim(called: string): ChannelHandler | undefined {
-		const { acceptors, client, wire, channel } = this.#parts;
 		const target = called.toLowerCase();
-		for (const acceptor of acceptors) {
+		for (const acceptor of this.#acceptors) {
 			if (acceptor.target?.toLowerCase() !== target) continue;
-			const handler = acceptor.claim?.(client, channel);
+			const handler = acceptor.claim?.(this.#client, this.#channel);
 			if (!handler) continue;
-			wire.cut();
-			void client.ended({ kind: "migrated" });
-			channel.handOver(handler);
+			this.#wire.cut();
+			void this.#client.ended({ kind: "migrated" });
+			this.#channel.handOver(handler);
 			return handler;
 		}
 		return undefined;

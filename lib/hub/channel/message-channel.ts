@@ -32,13 +32,10 @@ const PING = new PreparedMessage({ type: MessageType.Ping });
  * again, and knows nothing of what the messages are for.
  */
 export class MessageChannel implements Beating, ConnectionListener {
-	readonly connectionId: string;
-	readonly request: ConnectionRequest;
-	readonly user: User | undefined;
 	readonly connection: Connection;
 	readonly #host: ChannelHost;
-	readonly #openedAt: number;
-	readonly #budget: TurnBudget;
+	/** Made when something comes, and let go when nothing has for a while. */
+	#budget: TurnBudget | undefined;
 	#splitter: RecordSplitter;
 	#protocol: HubProtocol | undefined;
 	#handler: ChannelHandler | undefined;
@@ -52,23 +49,31 @@ export class MessageChannel implements Beating, ConnectionListener {
 	/** Where it was granted. */
 	#reconnect: StatefulReconnect | undefined;
 	#closedBy: DisconnectReason | undefined;
+	/** When the last ping was sent, or the connection was opened. */
 	#lastPingSent: number;
 	/** When the client was last heard; undefined until its first Ping, which arms the timeout. */
 	#heardAt: number | undefined;
 
 	constructor(connection: Connection, host: ChannelHost) {
 		this.connection = connection;
-		this.connectionId = connection.connectionId;
-		this.request = connection.request;
-		this.user = connection.user;
 		this.#host = host;
 		this.#maxMessageBytes = host.maxMessageBytes;
-		this.#openedAt = host.clock.elapsed();
-		this.#budget = new TurnBudget(host.clock);
-		this.#lastPingSent = this.#openedAt;
+		this.#lastPingSent = this.#now;
 		this.#splitter = new TextSplitter(MAX_HANDSHAKE_BYTES);
 		host.heartbeat.add(this);
 		connection.listen(this);
+	}
+
+	get connectionId(): string {
+		return this.connection.connectionId;
+	}
+
+	get request(): ConnectionRequest {
+		return this.connection.request;
+	}
+
+	get user(): User | undefined {
+		return this.connection.user;
 	}
 
 	/** The protocol that the handshake chose. */
@@ -154,8 +159,9 @@ export class MessageChannel implements Beating, ConnectionListener {
 
 	/** Called by the heartbeat. */
 	tick(now: number): void {
+		if (this.#budget?.isOver(now)) this.#budget = undefined;
 		if (this.#state === "handshake") {
-			if (now - this.#openedAt >= this.#host.handshakeTimeoutMs) this.#refuse("Handshake was canceled.");
+			if (now - this.#lastPingSent >= this.#host.handshakeTimeoutMs) this.#refuse("Handshake was canceled.");
 			return;
 		}
 		if (this.#isExpired) {
@@ -165,7 +171,7 @@ export class MessageChannel implements Beating, ConnectionListener {
 		if (this.connection.hasInherentKeepAlive || this.#reconnect?.isInterrupted) return;
 		this.#reconnect?.acknowledge();
 		if (now - this.#lastPingSent >= this.#host.keepAliveIntervalMs) {
-			this.#lastPingSent = now;
+			this.#lastPingSent = Math.floor(now);
 			this.send(PING);
 		}
 		// While we hold the reading back, the client's silence is our doing.
@@ -178,6 +184,11 @@ export class MessageChannel implements Beating, ConnectionListener {
 		if (!this.#host.closeOnAuthenticationExpiration) return false;
 		const expiresAt = this.connection.user?.expiresAt;
 		return expiresAt !== undefined && this.#host.clock.now() >= expiresAt;
+	}
+
+	/** In whole milliseconds: V8 keeps a fraction in an object of its own. */
+	get #now(): number {
+		return Math.floor(this.#host.clock.elapsed());
 	}
 
 	get #isFull(): boolean {
@@ -212,17 +223,20 @@ export class MessageChannel implements Beating, ConnectionListener {
 	}
 
 	#pump(): void {
-		this.#budget.begin();
+		this.#budget ??= new TurnBudget(this.#host.clock);
+		const budget = this.#budget;
+		budget.begin();
 		let hasTaken = false;
 		try {
 			if (this.#state === "handshake") this.#shake();
 			while (this.#state === "open" && !this.#isHeld && this.#splitter.pendingBytes > 0) {
-				if (this.#budget.isSpent) {
-					this.#hold(this.#turn());
+				if (budget.isSpent) {
+					this.#hold(this.#turn(budget));
 					return;
 				}
 				const record = this.#splitter.next();
 				if (!record) break;
+				budget.count();
 				hasTaken = true;
 				this.#take(record);
 			}
@@ -230,21 +244,20 @@ export class MessageChannel implements Beating, ConnectionListener {
 			this.#fail(error);
 		}
 		// One look at the clock serves all that came at once.
-		if (hasTaken && this.#heardAt !== undefined) this.#heardAt = this.#host.clock.elapsed();
-		if (!this.#isHeld) this.#budget.rest();
+		if (hasTaken && this.#heardAt !== undefined) this.#heardAt = this.#now;
+		if (!this.#isHeld) budget.rest();
 	}
 
 	/** Lets the event loop turn, so that others are served. */
-	async #turn(): Promise<void> {
+	async #turn(budget: TurnBudget): Promise<void> {
 		await new Promise((resolve) => setImmediate(resolve));
-		this.#budget.renew();
+		budget.renew();
 	}
 
 	#take(record: Buffer): void {
-		this.#budget.count();
 		this.#host.watched?.observation?.tell("messageReceived", this.#trafficOf(record));
 		const message = this.#read(record);
-		if (message?.type === MessageType.Ping) this.#heardAt = this.#host.clock.elapsed();
+		if (message?.type === MessageType.Ping) this.#heardAt = this.#now;
 		if (!message || this.#reconnect?.takes(message, record.length)) return;
 		const wait = this.#handler?.message(message);
 		if (wait) this.#hold(wait);
@@ -270,7 +283,7 @@ export class MessageChannel implements Beating, ConnectionListener {
 	resumed(): void {
 		if (this.#state !== "open") return;
 		this.#reconnect?.resumed();
-		this.#lastPingSent = this.#host.clock.elapsed();
+		this.#lastPingSent = this.#now;
 		if (this.#heardAt !== undefined) this.#heardAt = this.#lastPingSent;
 		this.drained();
 	}
@@ -287,7 +300,7 @@ export class MessageChannel implements Beating, ConnectionListener {
 	#release(): void {
 		this.#isHeld = false;
 		if (this.#isOver) return;
-		if (this.#heardAt !== undefined) this.#heardAt = this.#host.clock.elapsed();
+		if (this.#heardAt !== undefined) this.#heardAt = this.#now;
 		this.#pump();
 		if (!this.#isHeld) this.connection.resume();
 	}

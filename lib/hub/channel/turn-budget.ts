@@ -30,6 +30,11 @@ export class TurnBudget {
 		return this.#workedMs + present >= TURN_MS;
 	}
 
+	/** Whether nothing has been done for so long that all of it is forgotten at the next beginning. */
+	isOver(now: number): boolean {
+		return this.#since === undefined && now - this.#restedAt >= TURN_MS;
+	}
+
 	/** Data has come; called again while it is worked on, it changes nothing. */
 	begin(): void {
 		if (this.#since !== undefined) return;

@@ -16,7 +16,7 @@ export interface OpenedWebSocket {
 }
 
 /** What a {@link WebSocketConnection} is made of. */
-export interface WebSocketConnectionParts extends CarrierParts, OpenedWebSocket {
+export interface WebSocketConnectionParts extends CarrierParts {
 	/** Stateful reconnect was negotiated. */
 	readonly isReconnectable: boolean;
 }
@@ -40,9 +40,6 @@ type OwnedSocket = Duplex & { [OWNER]?: WebSocketConnection | undefined };
  * up → (interrupted → up)* → closed.
  */
 export class WebSocketConnection extends CarrierConnection implements Flushable, FrameListener {
-	readonly transport = "WebSockets";
-	readonly formats: readonly PayloadFormat[] = FORMATS;
-	readonly hasInherentKeepAlive = false;
 	readonly isReconnectable: boolean;
 	/** The reader's: what of a frame or message has come so far. */
 	unfinished: Unfinished | undefined;
@@ -66,12 +63,24 @@ export class WebSocketConnection extends CarrierConnection implements Flushable,
 	#isReconnectEnabled = false;
 	#isInterrupted = false;
 
-	constructor(parts: WebSocketConnectionParts) {
+	constructor(parts: WebSocketConnectionParts, { socket, reader }: OpenedWebSocket) {
 		super(parts);
 		this.isReconnectable = parts.isReconnectable;
-		this.#socket = parts.socket;
-		this.#reader = parts.reader;
+		this.#socket = socket;
+		this.#reader = reader;
 		this.#attach();
+	}
+
+	get transport(): "WebSockets" {
+		return "WebSockets";
+	}
+
+	get formats(): readonly PayloadFormat[] {
+		return FORMATS;
+	}
+
+	get hasInherentKeepAlive(): boolean {
+		return false;
 	}
 
 	get bufferedBytes(): number {
