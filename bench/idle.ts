@@ -14,16 +14,23 @@ const COLLECTIONS = 3;
 const COLD_CYCLES = 1;
 const MEASURED_CYCLES = 2;
 
+/** Bytes per client of one process, after garbage collection. */
+export interface IdleBytes {
+	/** Resident memory for each client that comes when as many are there already. */
+	readonly resident: Spread;
+	/** What of it the collector's heap and buffers hold. */
+	readonly heap: Spread;
+	/** The first ones: with them come what a process takes once, such as room for what a burst of connects leaves behind. */
+	readonly first: Spread;
+}
+
 /** What an idle client costs. */
 export interface IdleResult {
 	readonly one: IdleCase;
 	readonly clients: number;
-	/** Resident memory per client after garbage collection. */
-	readonly measuredBytes: Spread;
-	/** What of it the collector's heap and buffers hold. */
-	readonly heapBytes: Spread;
-	readonly otherBytes: Spread | undefined;
-	readonly otherHeapBytes: Spread | undefined;
+	readonly bytes: IdleBytes;
+	/** Of the server behind the measured one. */
+	readonly otherBytes: IdleBytes | undefined;
 	/** How many clients the measured process lets in per CPU-second, with upgrade and handshake, when it is warm. */
 	readonly connectsPerCpuSecond: Spread;
 	readonly measured: string;
@@ -89,17 +96,19 @@ export async function measureIdle(
 }
 
 function summary(one: IdleCase, rounds: readonly IdleRound[], clients: number): IdleResult {
-	const atOther = (bytes: (memory: Memory) => number): Spread | undefined =>
-		one.stand === "proxy"
-			? spreadOf(rounds.map(({ memory: [, other] }) => (other ? bytes(other) : 0)))
-			: undefined;
 	return {
 		...{ one, clients, measured: rounds[0]?.measured ?? "" },
-		measuredBytes: spreadOf(rounds.map(({ memory: [first] }) => first?.resident ?? 0)),
-		heapBytes: spreadOf(rounds.map(({ memory: [first] }) => first?.heap ?? 0)),
-		otherBytes: atOther(({ resident }) => resident),
-		otherHeapBytes: atOther(({ heap }) => heap),
+		bytes: bytesOf(rounds.map(({ memory: [measured] }) => measured)),
+		otherBytes: one.stand === "proxy" ? bytesOf(rounds.map(({ memory: [, other] }) => other)) : undefined,
 		connectsPerCpuSecond: spreadOf(rounds.flatMap(({ connects }) => connects)),
+	};
+}
+
+function bytesOf(rounds: readonly (Growth | undefined)[]): IdleBytes {
+	return {
+		resident: spreadOf(rounds.map((growth) => growth?.further.resident ?? 0)),
+		heap: spreadOf(rounds.map((growth) => growth?.further.heap ?? 0)),
+		first: spreadOf(rounds.map((growth) => growth?.first.resident ?? 0)),
 	};
 }
 
@@ -109,10 +118,16 @@ interface Memory {
 	readonly heap: number;
 }
 
+/** How a process grows with the first clients, and with as many more; per client. */
+interface Growth {
+	readonly first: Memory;
+	readonly further: Memory;
+}
+
 interface IdleRound {
 	readonly measured: string;
-	/** Per client; of the measured process, and of the other server. */
-	readonly memory: readonly Memory[];
+	/** Of the measured process, and of the other server. */
+	readonly memory: readonly Growth[];
 	readonly connects: readonly number[];
 }
 
@@ -144,18 +159,26 @@ async function memoryPerClient(
 	stand: Stand,
 	load: Child,
 	{ job, settleMs }: { readonly job: LoadJob; readonly settleMs: number },
-): Promise<Memory[]> {
+): Promise<Growth[]> {
 	// What the first clients bring into memory is code.
 	await ask(load, { kind: "connect", job: { ...job, clients: Math.min(FIRST_CLIENTS, job.clients) } });
 	await ask(load, { kind: "close" });
-	const before = await settledMemory(stand, settleMs);
+	const none = await settledMemory(stand, settleMs);
 	await ask(load, { kind: "connect", job });
-	const after = await settledMemory(stand, settleMs);
+	const some = await settledMemory(stand, settleMs);
+	await ask(load, { kind: "connect", job });
+	const all = await settledMemory(stand, settleMs);
 	await ask(load, { kind: "close" });
-	return after.map(({ resident, heap }, index) => ({
-		resident: (resident - (before[index]?.resident ?? 0)) / job.clients,
-		heap: (heap - (before[index]?.heap ?? 0)) / job.clients,
+	return all.map((last, at) => ({
+		first: growthOf(none[at], some[at], job.clients),
+		further: growthOf(some[at], last, job.clients),
 	}));
+}
+
+function growthOf(before: Memory | undefined, after: Memory | undefined, clients: number): Memory {
+	const grown = (bytes: (memory: Memory) => number): number =>
+		((after ? bytes(after) : 0) - (before ? bytes(before) : 0)) / clients;
+	return { resident: grown(({ resident }) => resident), heap: grown(({ heap }) => heap) };
 }
 
 async function connectRate({ measured }: Stand, load: Child, job: LoadJob): Promise<number> {

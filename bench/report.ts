@@ -1,4 +1,4 @@
-import type { IdleResult } from "./idle.js";
+import type { IdleBytes, IdleResult } from "./idle.js";
 import type { LinkBytes } from "./link.js";
 import { BUSY_SHARE, type Spread, type TrialResult } from "./trial.js";
 
@@ -84,24 +84,20 @@ export function linkTable(results: readonly LinkBytes[]): Table {
 
 /** What idle clients cost. */
 export function idleTable(results: readonly IdleResult[]): Table {
+	const bytes = ["KiB per client", "of it heap and buffers", "of the first ones"];
 	return [
-		[
-			"row",
-			"clients",
-			"measured",
-			"KiB per client",
-			"of it heap and buffers",
-			"KiB per client at the app server",
-			"of it heap and buffers",
-			"connects per CPU-s",
-		],
+		["row", "clients", "measured", ...bytes, "at the app server", ...bytes.slice(1), "connects per CPU-s"],
 		...results.map((result) => [
-			...[result.one.name, String(result.clients), result.measured, kilobytes(result.measuredBytes)],
-			kilobytes(result.heapBytes),
-			...[result.otherBytes, result.otherHeapBytes].map((bytes) => (bytes ? kilobytes(bytes) : "")),
+			...[result.one.name, String(result.clients), result.measured],
+			...[...memoryCells(result.bytes), ...memoryCells(result.otherBytes)],
 			rate(result.connectsPerCpuSecond),
 		]),
 	];
+}
+
+function memoryCells(bytes: IdleBytes | undefined): string[] {
+	if (!bytes) return ["", "", ""];
+	return [kilobytes(bytes.resident), kilobytes(bytes.heap), kilobytes(bytes.first)];
 }
 
 /** A table in Markdown, its columns aligned for those who read it as text. */

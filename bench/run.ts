@@ -10,7 +10,7 @@ import { measureLinks } from "./link.js";
 import { loadAverage, machineLines, today } from "./machine.js";
 import { measureRecovery } from "./recover/question.js";
 import { profileRelay } from "./relay/profile.js";
-import { measureRelays } from "./relay/question.js";
+import { measureRelayedIdle, measureRelays } from "./relay/question.js";
 import { idleTable, linkTable, markdown, trialTable } from "./report.js";
 import { parseSettings, QUESTIONS, type Question, type Settings, type Sizes } from "./settings.js";
 import { runTrials } from "./trial.js";
@@ -46,6 +46,7 @@ const SECTIONS: Readonly<Record<Question, Section>> = {
 		measure: async (sizes) => markdown(linkTable(await measureLinks(sizes))),
 	},
 	relay: { title: "Relays: 150-byte messages", measure: measureRelays },
+	"relay-idle": { title: "Idle clients over native links", measure: measureRelayedIdle },
 	idle: {
 		title: "Idle clients",
 		measure: async (sizes, say) => markdown(idleTable(await measureIdle(IDLE_CASES, sizes, say))),

@@ -81,7 +81,16 @@ const SMOKE: Sizes = {
 };
 
 /** The questions, in the order in which they are answered. */
-export const QUESTIONS = ["echo", "fan-out", "link", "relay", "idle", "recover", "side-by-side"] as const;
+export const QUESTIONS = [
+	"echo",
+	"fan-out",
+	"link",
+	"relay",
+	"relay-idle",
+	"idle",
+	"recover",
+	"side-by-side",
+] as const;
 export type Question = (typeof QUESTIONS)[number];
 
 /** What the command line asks for. */

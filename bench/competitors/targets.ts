@@ -69,7 +69,7 @@ function rows(all: readonly TrialResult[], aimsOf: (job: TrialResult["trial"]["j
 function idleTargets(idle: readonly IdleResult[]): string[][] {
 	const ours = idle.find(({ one }) => one.stand === "direct");
 	if (!ours) return [];
-	const [bytes, connects] = [ours.measuredBytes.median, ours.connectsPerCpuSecond.median];
+	const [bytes, connects] = [ours.bytes.resident.median, ours.connectsPerCpuSecond.median];
 	return [
 		[
 			...["KiB per idle connection, ours", `≤ ${IDLE_BYTES / 1024}`, (bytes / 1024).toFixed(1)],

@@ -61,7 +61,6 @@ export async function measureRelays(sizes: Sizes, say: Say): Promise<string> {
 	const latencies = await measureLatency(latencyRows, push, sizes);
 	say("bytes on the links");
 	const bytes = await countBytes(bytesTrials(sizes, push));
-	const idle = await measureIdle([IDLE_CASE], { ...sizes, idleClients: sizes.comparedIdleClients }, say);
 	const found = [...versions.values()].filter((version) => version !== undefined);
 	return [
 		[HOW, ...(found.length > 0 ? [`${found.join(", ")}.`] : []), ...missing.values()].join("\n"),
@@ -69,9 +68,13 @@ export async function measureRelays(sizes: Sizes, say: Say): Promise<string> {
 		`### Beside HAProxy\n\n${markdown(ratioTable({ push, trials, missing }, extents))}`,
 		`### Added latency, one client\n\n${markdown(latencyTable(latencies))}`,
 		`### Bytes on our links\n\n${markdown(linkTable(bytes))}`,
-		`### Idle clients\n\n${markdown(idleTable(idle))}`,
-		...idle.map((result) => markdown(memoryTable(result))),
 	].join("\n\n");
+}
+
+/** What clients that say nothing cost at both ends of our links. */
+export async function measureRelayedIdle(sizes: Sizes, say: Say): Promise<string> {
+	const idle = await measureIdle([IDLE_CASE], { ...sizes, idleClients: sizes.comparedIdleClients }, say);
+	return [markdown(idleTable(idle)), ...idle.map((result) => markdown(memoryTable(result)))].join("\n\n");
 }
 
 function bytesTrials(sizes: Sizes, push: Push): ReturnType<typeof relayTrial>[] {

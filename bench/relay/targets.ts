@@ -78,10 +78,10 @@ function memoryRow(what: string, bytes: Spread | undefined, most: number): strin
 }
 
 /** What an idle client may cost at both ends of the link. */
-export function memoryTable({ measuredBytes, otherBytes }: IdleResult): Table {
+export function memoryTable({ bytes, otherBytes }: IdleResult): Table {
 	return [
 		["KiB per idle client", "target", "found", "verdict"],
-		memoryRow("at the proxy", measuredBytes, PROXY_BYTES),
-		memoryRow("at the app server, without view models", otherBytes, APP_SERVER_BYTES),
+		memoryRow("at the proxy", bytes.resident, PROXY_BYTES),
+		memoryRow("at the app server, without view models", otherBytes?.resident, APP_SERVER_BYTES),
 	];
 }

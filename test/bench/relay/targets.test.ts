@@ -77,10 +77,10 @@ describe("bench/relay/targets", () => {
 		assert.deepEqual(ours?.slice(3), ["600 (600-600)", "≤ 500", "**short**"]);
 		assert.deepEqual(others?.slice(3), ["600 (600-600)", "", ""]);
 		const spread = spreadOf([13 * 1024]);
+		const bytes = { resident: spread, heap: spread, first: spread };
 		const [, proxy, app] = memoryTable({
 			...{ one: { name: "ours", stand: "proxy", job: { path: "/", protocol: "json", setup: undefined } } },
-			...{ clients: 1, measured: "proxy", connectsPerCpuSecond: spread, measuredBytes: spread },
-			...{ heapBytes: spread, otherBytes: spread, otherHeapBytes: spread },
+			...{ clients: 1, measured: "proxy", connectsPerCpuSecond: spread, bytes, otherBytes: bytes },
 		});
 		assert.deepEqual([proxy?.at(-1), app?.at(-1)], ["reached", "**short**"]);
 	});
