@@ -41,9 +41,14 @@ export function openContextOf(client: ClientConnection, ids: string, serverId: s
 	};
 }
 
-/** The path and query, without the tokens in it: `id` names a connection here, and `access_token` is a secret. */
-function forwardedUrl({ path, query }: ConnectionRequest, isAuthenticated: boolean): string {
-	const kept = new URLSearchParams(query);
+/**
+ * The path and query, without the tokens in it: `id` names a connection here, and `access_token` is a secret. The request
+ * is not asked for its query, which it would keep.
+ */
+function forwardedUrl({ path, url }: ConnectionRequest, isAuthenticated: boolean): string {
+	const at = url.indexOf("?");
+	if (at < 0) return path.slice(0, MAX_URL_LENGTH);
+	const kept = new URLSearchParams(url.slice(at + 1));
 	kept.delete("id");
 	if (isAuthenticated) kept.delete("access_token");
 	const text = kept.toString();

@@ -36,6 +36,8 @@ const NAMED_RANGES: Readonly<Record<string, readonly string[]>> = {
 	linklocal: ["169.254.0.0/16", "fe80::/10"],
 	uniquelocal: ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"],
 };
+/** Most clients come without a proxy: one list serves them all. */
+const NONE: readonly string[] = Object.freeze([]);
 const HOST = /^(?:[A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::\d{1,5})?$/;
 const WITH_PORT = /^(?:\[([0-9A-Fa-f:.]+)\]|(\d+\.\d+\.\d+\.\d+))(?::\d{1,5})?$/;
 
@@ -99,7 +101,7 @@ export function resolveClientAddress(facts: AddressFacts, trust: Trust): ClientA
 	const protocol = forwardedProtocol(facts.forwardedProto, proxies) ?? (facts.encrypted ? "https" : "http");
 	return {
 		ip: walked.at(-1) ?? "",
-		ips: walked.slice(1).reverse(),
+		ips: walked.length > 1 ? walked.slice(1).reverse() : NONE,
 		protocol,
 		secure: protocol === "https",
 		host: forwardedHost(facts.forwardedHost, proxies) ?? facts.host ?? "",

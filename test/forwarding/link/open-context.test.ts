@@ -5,7 +5,7 @@ import type { ClientConnection, ConnectionRequest, User } from "../../../lib/hub
 import { readMessagePack, writeMessagePack } from "../../../lib/protocols/index.js";
 
 const REQUEST: ConnectionRequest = {
-	...{ method: "POST", url: "/hub?id=t", path: "/hub", headers: {} },
+	...{ method: "POST", url: "/hub?id=token&access_token=secret&room=1&room=2", path: "/hub", headers: {} },
 	query: new URLSearchParams("id=token&access_token=secret&room=1&room=2"),
 	...{ remoteAddress: "127.0.0.1", remotePort: 4_711, localAddress: "10.0.0.1", localPort: 443 },
 	...{ ip: "203.0.113.7", ips: ["203.0.113.7", "10.0.0.2"], protocol: "https", secure: true, host: "shop" },
@@ -80,9 +80,9 @@ describe("forwarding/link/open-context", () => {
 	});
 
 	it("bounds the url and the addresses that cross", () => {
-		const query = new URLSearchParams({ q: "x".repeat(20_000) });
+		const url = `/hub?q=${"x".repeat(20_000)}`;
 		const ips = Array.from({ length: 100 }, (_, at) => `10.0.0.${at}`);
-		const { request } = crossed(clientOf({ query, ips }));
+		const { request } = crossed(clientOf({ url, ips }));
 		assert.equal(request.url.length, 8_192);
 		assert.equal(request.ips.length, 32);
 	});
