@@ -42,6 +42,8 @@ export interface ChildOptions {
 	/** Where a program listens that answers nothing: it can only be started and stopped. */
 	readonly port?: number | undefined;
 	readonly parameter?: unknown;
+	/** What Node is started with, where it is. */
+	readonly flags?: readonly string[] | undefined;
 	/** A core of this machine; none for unpinned. */
 	readonly core: number | undefined;
 	readonly env?: Readonly<Record<string, string>>;
@@ -55,17 +57,17 @@ export async function stopAll(): Promise<void> {
 }
 
 /** The command line of a program, and how it is spoken with. */
-function commandOf({ program, parameter, core }: ChildOptions): { first: string; others: string[] } {
+function commandOf({ program, parameter, flags, core }: ChildOptions): { first: string; others: string[] } {
 	const pinning = core === undefined ? [] : ["taskset", "-c", String(core)];
-	const command = typeof program === "string" ? nodeCommand(program) : program;
+	const command = typeof program === "string" ? nodeCommand(program, flags) : program;
 	const parameters = parameter === undefined ? [] : [JSON.stringify(parameter)];
 	const [first = process.execPath, ...others] = [...pinning, ...command, ...parameters];
 	return { first, others };
 }
 
-function nodeCommand(program: string): string[] {
+function nodeCommand(program: string, flags: readonly string[] = []): string[] {
 	const file = fileURLToPath(new URL(`./${program}.${IS_COMPILED ? "js" : "ts"}`, import.meta.url));
-	return [process.execPath, "--expose-gc", ...(IS_COMPILED ? [] : ["--import=tsx"]), file];
+	return [process.execPath, "--expose-gc", ...flags, ...(IS_COMPILED ? [] : ["--import=tsx"]), file];
 }
 
 async function isListening(port: number): Promise<boolean> {

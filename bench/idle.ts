@@ -10,8 +10,13 @@ import { ask, type Spread, spreadOf } from "./trial.js";
 
 const FIRST_CLIENTS = 100;
 const COLLECTIONS = 3;
+/**
+ * V8's young generation stays small while memory is measured: it grows, and shrinks, by more than thousands of clients take,
+ * and is no client's.
+ */
+const SMALL_YOUNG_GENERATION: readonly string[] = ["--max-semi-space-size=1"];
 /** Connects before those that are measured: what is not compiled yet measures nothing. */
-const COLD_CYCLES = 1;
+const COLD_CYCLES = 2;
 const MEASURED_CYCLES = 2;
 
 /** Bytes per client of one process, after garbage collection. */
@@ -20,7 +25,7 @@ export interface IdleBytes {
 	readonly resident: Spread;
 	/** What of it the collector's heap and buffers hold. */
 	readonly heap: Spread;
-	/** The first ones: with them come what a process takes once, such as room for what a burst of connects leaves behind. */
+	/** Resident memory for each of the first ones: with them comes what a process takes once, such as compiled code. */
 	readonly first: Spread;
 }
 
@@ -131,35 +136,54 @@ interface IdleRound {
 	readonly connects: readonly number[];
 }
 
-async function idleRound({ stand: kind, job }: IdleCase, sizes: Sizes): Promise<IdleRound> {
+async function idleRound(one: IdleCase, sizes: Sizes): Promise<IdleRound> {
+	const memory = await onStand(one, { sizes, flags: SMALL_YOUNG_GENERATION }, (stand, load, job) =>
+		memoryPerClient(stand, load, { job, settleMs: sizes.idleSettleMs }),
+	);
+	return onStand(one, { sizes }, async (stand, load, job) => ({
+		measured: stand.measured.name,
+		memory,
+		connects: await connectRates(stand, load, { job, settleMs: sizes.settleMs }),
+	}));
+}
+
+async function onStand<T>(
+	{ stand: kind, job }: IdleCase,
+	{ sizes, flags }: { readonly sizes: Sizes; readonly flags?: readonly string[] },
+	measure: (stand: Stand, load: Child, job: LoadJob) => Promise<T>,
+): Promise<T> {
 	let stand: Stand | undefined;
 	let load: Child | undefined;
 	try {
-		stand = await startStand(kind);
+		stand = await startStand(kind, flags);
 		load = await startLoad();
 		const whole: LoadJob = {
 			...{ ...job, port: stand.port, mode: "idle", isSpinning: false },
 			...{ messages: [], outstanding: 0, answers: 0, clients: sizes.idleClients },
 		};
-		const memory = await memoryPerClient(stand, load, { job: whole, settleMs: sizes.idleSettleMs });
-		const connects: number[] = [];
-		for (let cycle = 0; cycle < COLD_CYCLES + MEASURED_CYCLES; cycle++) {
-			await wait(sizes.settleMs);
-			const rate = await connectRate(stand, load, { ...whole, setup: undefined });
-			if (cycle >= COLD_CYCLES) connects.push(rate);
-		}
-		return { measured: stand.measured.name, memory, connects };
+		return await measure(stand, load, whole);
 	} finally {
 		await load?.stop();
 		await stand?.stop();
 	}
 }
 
-async function memoryPerClient(
-	stand: Stand,
-	load: Child,
-	{ job, settleMs }: { readonly job: LoadJob; readonly settleMs: number },
-): Promise<Growth[]> {
+interface Measuring {
+	readonly job: LoadJob;
+	readonly settleMs: number;
+}
+
+async function connectRates(stand: Stand, load: Child, { job, settleMs }: Measuring): Promise<number[]> {
+	const rates: number[] = [];
+	for (let cycle = 0; cycle < COLD_CYCLES + MEASURED_CYCLES; cycle++) {
+		await wait(settleMs);
+		const rate = await connectRate(stand, load, { ...job, setup: undefined });
+		if (cycle >= COLD_CYCLES) rates.push(rate);
+	}
+	return rates;
+}
+
+async function memoryPerClient(stand: Stand, load: Child, { job, settleMs }: Measuring): Promise<Growth[]> {
 	// What the first clients bring into memory is code.
 	await ask(load, { kind: "connect", job: { ...job, clients: Math.min(FIRST_CLIENTS, job.clients) } });
 	await ask(load, { kind: "close" });

@@ -81,12 +81,13 @@ export async function measureLinks(sizes: Sizes): Promise<LinkBytes[]> {
 export async function countBytes(trials: readonly Trial[], wire: Wire = "native"): Promise<LinkBytes[]> {
 	const stops: (() => Promise<void> | void)[] = [];
 	try {
-		const app = await startSubject("app server", { role: "app-server" }, OTHER_CORE);
+		const app = await startSubject("app server", { role: "app-server" }, { core: OTHER_CORE });
 		stops.unshift(() => app.child.stop());
 		const relay = new CountingRelay(app.port);
 		stops.unshift(() => relay.close());
 		const appServer = `http://127.0.0.1:${await relay.listen()}`;
-		const proxy = await startSubject("proxy", { role: "proxy", appServer, wire }, MEASURED_CORE);
+		const role = { role: "proxy", appServer, wire } as const;
+		const proxy = await startSubject("proxy", role, { core: MEASURED_CORE });
 		stops.unshift(() => proxy.child.stop());
 		const load = await startLoad();
 		stops.unshift(() => load.stop());

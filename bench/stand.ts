@@ -29,16 +29,15 @@ const isPinned = pinningObstacle() === undefined;
 /** Known to the servers of this run only. */
 const env = { LINK_SECRET: randomBytes(24).toString("hex") };
 
-/** Starts a server on a core. */
+/** Starts a server on a core, with flags of Node's. */
 export async function startSubject(
 	name: string,
 	parameter: SubjectRole,
-	core?: number,
+	{ core, flags }: Partial<Pick<ChildOptions, "core" | "flags">> = {},
 ): Promise<{ child: Child; port: number; stop(): Promise<void> }> {
 	const child = new Child(name, {
 		program: "subject/main",
-		parameter,
-		core: isPinned ? core : undefined,
+		...{ parameter, flags, core: isPinned ? core : undefined },
 		env,
 	});
 	return { child, port: Number(await child.started()), stop: () => child.stop() };
@@ -59,15 +58,18 @@ export async function startBallast(): Promise<Child | undefined> {
 	return child;
 }
 
-/** Starts what one row is measured on. */
-export async function startStand(kind: StandKind): Promise<Stand> {
-	if (kind === "ws" || kind === "ws-json") return single(kind, "ws server", { role: kind });
-	if (kind === "direct") return single(kind, "app server", { role: "app-server" });
-	if (kind === "aspnet") return foreign(kind, "ASP.NET Core", ASPNET_COMMAND);
-	if (kind === "socket-io") return foreign(kind, "Socket.IO", "competitors/socket-io");
+type Flags = ChildOptions["flags"];
+
+/** Starts what one row is measured on; `flags` are for those of its servers that are Node's. */
+export async function startStand(kind: StandKind, flags?: Flags): Promise<Stand> {
+	if (kind === "ws" || kind === "ws-json") return single(kind, flags, { role: kind });
+	if (kind === "direct") return single(kind, flags, { role: "app-server" });
+	if (kind === "aspnet") return foreign(kind, "ASP.NET Core", { program: ASPNET_COMMAND });
+	if (kind === "socket-io") return foreign(kind, "Socket.IO", { program: "competitors/socket-io", flags });
 	if (kind === "ws-relay" || kind === "haproxy" || kind === "nginx") return relay(kind);
 	const isBehind = kind === "behind-proxy";
-	const app = await startSubject("app server", { role: "app-server" }, isBehind ? MEASURED_CORE : OTHER_CORE);
+	const [appCore, proxyCore] = isBehind ? [MEASURED_CORE, OTHER_CORE] : [OTHER_CORE, MEASURED_CORE];
+	const app = await startSubject("app server", { role: "app-server" }, { core: appCore, flags });
 	const proxy = await startSubject(
 		"proxy",
 		{
@@ -75,7 +77,7 @@ export async function startStand(kind: StandKind): Promise<Stand> {
 			appServer: `http://127.0.0.1:${app.port}`,
 			wire: kind === "proxy-dotnetify" ? "dotnetify" : "native",
 		},
-		isBehind ? OTHER_CORE : MEASURED_CORE,
+		{ core: proxyCore, flags },
 	);
 	const [measured, other] = isBehind ? [app.child, proxy.child] : [proxy.child, app.child];
 	return {
@@ -89,10 +91,10 @@ export async function startStand(kind: StandKind): Promise<Stand> {
 
 /** A relay that knows nothing of hubs, in front of an echo. */
 async function relay(kind: "ws-relay" | BalancerName): Promise<Stand> {
-	const echo = await startSubject("echo server", { role: "raw-echo" }, OTHER_CORE);
+	const echo = await startSubject("echo server", { role: "raw-echo" }, { core: OTHER_CORE });
 	const { child, port, stop } =
 		kind === "ws-relay"
-			? await startSubject("ws relay", { role: kind, target: echo.port }, MEASURED_CORE)
+			? await startSubject("ws relay", { role: kind, target: echo.port }, { core: MEASURED_CORE })
 			: await startBalancer(kind, echo.port, isPinned ? MEASURED_CORE : undefined);
 	return {
 		...{ kind, port, measured: child, other: echo.child, directPort: echo.port },
@@ -104,13 +106,18 @@ async function relay(kind: "ws-relay" | BalancerName): Promise<Stand> {
 }
 
 /** A server of another maker, which needs no parameter. */
-async function foreign(kind: StandKind, name: string, program: ChildOptions["program"]): Promise<Stand> {
-	const child = new Child(name, { program, core: isPinned ? MEASURED_CORE : undefined });
+async function foreign(
+	kind: StandKind,
+	name: string,
+	program: Pick<ChildOptions, "program" | "flags">,
+): Promise<Stand> {
+	const child = new Child(name, { ...program, core: isPinned ? MEASURED_CORE : undefined });
 	const port = Number(await child.started());
 	return { kind, port, measured: child, other: undefined, stop: () => child.stop() };
 }
 
-async function single(kind: StandKind, name: string, role: SubjectRole): Promise<Stand> {
-	const { child, port } = await startSubject(name, role, MEASURED_CORE);
+async function single(kind: StandKind, flags: Flags, role: SubjectRole): Promise<Stand> {
+	const name = kind === "direct" ? "app server" : "ws server";
+	const { child, port } = await startSubject(name, role, { core: MEASURED_CORE, flags });
 	return { kind, port, measured: child, other: undefined, stop: () => child.stop() };
 }
