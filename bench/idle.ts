@@ -19,6 +19,11 @@ const SMALL_YOUNG_GENERATION: readonly string[] = ["--max-semi-space-size=1"];
 const COLD_CYCLES = 2;
 const MEASURED_CYCLES = 2;
 
+/** What the figures are. */
+export const HOW_MEMORY = `Resident memory for each client that comes when as many are there already, after garbage
+collection, of processes whose young generation stays small (\`--max-semi-space-size=1\`): it grows once, by some 30 MiB, when many
+connect at a time, which would count as memory of the first thousands.`;
+
 /** Bytes per client of one process, after garbage collection. */
 export interface IdleBytes {
 	/** Resident memory for each client that comes when as many are there already. */

@@ -5,7 +5,7 @@ import { compare } from "./competitors/comparison.js";
 import { type Document, mergeDocuments, readDocument, writeDocument } from "./document.js";
 import { echoTrials } from "./echo.js";
 import { fanOutTrials } from "./fan-out.js";
-import { IDLE_CASES, measureIdle } from "./idle.js";
+import { HOW_MEMORY, IDLE_CASES, measureIdle } from "./idle.js";
 import { measureLinks } from "./link.js";
 import { loadAverage, machineLines, today } from "./machine.js";
 import { measureRecovery } from "./recover/question.js";
@@ -49,7 +49,8 @@ const SECTIONS: Readonly<Record<Question, Section>> = {
 	"relay-idle": { title: "Idle clients over native links", measure: measureRelayedIdle },
 	idle: {
 		title: "Idle clients",
-		measure: async (sizes, say) => markdown(idleTable(await measureIdle(IDLE_CASES, sizes, say))),
+		measure: async (sizes, say) =>
+			`${HOW_MEMORY}\n\n${markdown(idleTable(await measureIdle(IDLE_CASES, sizes, say)))}`,
 	},
 	recover: { title: "View models after their app server was killed", measure: measureRecovery },
 	"side-by-side": { title: "Side by side", measure: compare },

@@ -1,4 +1,4 @@
-import { type IdleCase, measureIdle } from "../idle.js";
+import { HOW_MEMORY, type IdleCase, measureIdle } from "../idle.js";
 import { countBytes } from "../link.js";
 import { messageOf } from "../messages.js";
 import { idleTable, linkTable, markdown, trialTable } from "../report.js";
@@ -71,10 +71,14 @@ export async function measureRelays(sizes: Sizes, say: Say): Promise<string> {
 	].join("\n\n");
 }
 
+const HOW_IDLE = `Clients that have called once; five links. ${HOW_MEMORY} What of it is whose is in ARCHITECTURE.md, "What an idle
+client takes".`;
+
 /** What clients that say nothing cost at both ends of our links. */
 export async function measureRelayedIdle(sizes: Sizes, say: Say): Promise<string> {
 	const idle = await measureIdle([IDLE_CASE], { ...sizes, idleClients: sizes.comparedIdleClients }, say);
-	return [markdown(idleTable(idle)), ...idle.map((result) => markdown(memoryTable(result)))].join("\n\n");
+	const tables = [idleTable(idle), ...idle.map((result) => memoryTable(result))];
+	return [HOW_IDLE, ...tables.map(markdown)].join("\n\n");
 }
 
 function bytesTrials(sizes: Sizes, push: Push): ReturnType<typeof relayTrial>[] {

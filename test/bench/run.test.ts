@@ -34,7 +34,7 @@ function rowsOf(table: string): string[][] {
 }
 
 describe("bench/run", function () {
-	this.timeout(180_000);
+	this.timeout(240_000);
 
 	before(function () {
 		if (process.platform === "linux") return;
