@@ -60,7 +60,8 @@ type Fields = Readonly<Record<string, unknown>>;
 
 /**
  * Checks what came as a client's context. What is kept for the client's whole life holds none of the bytes or text that
- * it was read from; the request is the reader's to keep as it likes. What is wrong with it may be the client's doing: only it is to be refused.
+ * it was read from; the request is the reader's to keep as it likes. What is wrong with it may be the client's doing: only
+ * it is to be refused.
  * @throws TrunklineError ERR_LINK_PROTOCOL where a member is missing or of another type.
  */
 export function checkOpenContext(value: unknown): OpenContext {

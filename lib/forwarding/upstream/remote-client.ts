@@ -111,10 +111,7 @@ export class RemoteClient {
 	take(id: string): RemoteCall | undefined {
 		const call = this.callOf(id);
 		if (!call) return undefined;
-		if (id === this.#id) {
-			this.#id = undefined;
-			this.#call = undefined;
-		} else if (this.#others?.delete(id) && this.#others.size === 0) this.#others = undefined;
+		this.#remove(id);
 		if (this.#doubles) this.#followUp(id, this.#doubles);
 		return call;
 	}
@@ -122,9 +119,16 @@ export class RemoteClient {
 	/** Takes back the last call of an id: it was not sent. */
 	retract(id: string): void {
 		const at = this.#doubles?.findLastIndex(([other]) => other === id) ?? -1;
-		if (at < 0) this.#calls?.delete(id);
+		if (at < 0) this.#remove(id);
 		else this.#doubles?.splice(at, 1);
 		if (this.#doubles?.length === 0) this.#doubles = undefined;
+	}
+
+	#remove(id: string): void {
+		if (id === this.#id) {
+			this.#id = undefined;
+			this.#call = undefined;
+		} else if (this.#others?.delete(id) && this.#others.size === 0) this.#others = undefined;
 	}
 
 	/** The next call of that id takes the place of the one that is answered. */

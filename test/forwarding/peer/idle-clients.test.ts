@@ -35,7 +35,11 @@ function setUp(): { readonly hub: Hub; readonly clients: PeerClients; readonly w
 	const written: string[] = [];
 	const stream = { isFull: false, write: ({ type }: Frame) => written.push(type) };
 	const hub = createHub()({ methods: { echo: (_ctx, text: string) => text } });
-	const settings = { hub, inboxLimits: { maxMessages: 64, maxBytes: 65_536, maxLateBytes: 65_536 }, maxClients: CLIENTS };
+	const settings = {
+		hub,
+		inboxLimits: { maxMessages: 64, maxBytes: 65_536, maxLateBytes: 65_536 },
+		maxClients: CLIENTS,
+	};
 	const clients = new PeerClients(
 		{ stream, writable: () => undefined } as unknown as ProxySession,
 		settings as unknown as ProxySessionHost,

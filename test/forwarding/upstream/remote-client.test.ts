@@ -8,8 +8,11 @@ const completer = { complete() {}, fail() {}, relay() {}, relayItem() {} };
 const remoteClient = (): RemoteClient => new RemoteClient({} as ForwardedClient, {} as AppSession, 1);
 const callTo = (target: string): RemoteCall => ({ completer, target, vmId: undefined });
 
-type Step = readonly ["expect" | "take", id: string];
-const step: fc.Arbitrary<Step> = fc.tuple(fc.constantFrom("expect", "take"), fc.constantFrom("a", "b", "c"));
+type Step = readonly ["expect" | "take" | "retract", id: string];
+const step: fc.Arbitrary<Step> = fc.tuple(
+	fc.constantFrom("expect", "take", "retract"),
+	fc.constantFrom("a", "b", "c"),
+);
 
 describe("forwarding/upstream/remote-client", () => {
 	it("counts each answer for the first call of its id, however many wait", () => {
@@ -21,7 +24,10 @@ describe("forwarding/upstream/remote-client", () => {
 					const waiting = model.get(id) ?? [];
 					model.set(id, waiting);
 					if (what === "take") assert.equal(remote.take(id), waiting.shift());
-					else {
+					else if (what === "retract") {
+						remote.retract(id);
+						waiting.pop();
+					} else {
 						const call = callTo(String(at));
 						remote.expect(id, call);
 						waiting.push(call);
