@@ -116,20 +116,19 @@ export class SegmentLink {
 	}
 
 	async #connect(): Promise<void> {
-		const connection = this.#build();
-		// Bytes may come behind the handshake before `start` says that it is done.
-		this.#connection = connection;
 		try {
+			const connection = this.#build();
+			// Bytes may come behind the handshake before `start` says that it is done.
+			this.#connection = connection;
 			await connection.start();
 			if (connection.state !== HubConnectionState.Connected) throw new Error("The connection was closed.");
+			if (this.#state === "closed") {
+				await connection.stop().catch(() => {});
+				this.#socket?.terminate();
+			} else this.#up();
 		} catch (cause) {
-			this.#failed(connection, cause);
-			return;
+			this.#failed(cause);
 		}
-		if (this.#state === "closed") {
-			await connection.stop().catch(() => {});
-			this.#socket?.terminate();
-		} else this.#up();
 	}
 
 	#up(): void {
@@ -139,10 +138,15 @@ export class SegmentLink {
 		this.#release();
 	}
 
-	#failed(connection: HubConnection, cause: unknown): void {
+	#failed(cause: unknown): void {
 		this.#socket?.terminate();
 		this.#early = [];
-		if (this.#connection === connection) this.#connection = undefined;
+		// It came up, and this end could not go on: its socket's end is told as any other.
+		if (this.#state === "up") {
+			this.#settings.log.error({ err: cause, url: this.#settings.url }, "A link failed as it came up.");
+			return;
+		}
+		this.#connection = undefined;
 		if (this.#state === "closed") return;
 		if (messageOf(cause).includes(UNKNOWN_PROTOCOL)) {
 			this.#state = "resting";

@@ -133,25 +133,33 @@ export class Link implements MessageLink {
 	}
 
 	async #connect(): Promise<void> {
-		const connection = this.#build();
 		try {
+			const connection = this.#build();
 			await connection.start();
 			// It can have gone away between its handshake and this turn.
 			if (connection.state !== HubConnectionState.Connected) throw new Error("The connection was closed.");
+			if (this.#isClosed) {
+				await connection.stop().catch(() => {});
+				this.#socket?.terminate();
+			} else this.#up(connection);
 		} catch (cause) {
-			this.#socket?.terminate();
-			if (!this.#isClosed) this.#retry(cause);
-			return;
+			this.#failed(cause);
 		}
-		if (this.#isClosed) {
-			await connection.stop().catch(() => {});
-			this.#socket?.terminate();
-			return;
-		}
+	}
+
+	#up(connection: HubConnection): void {
 		this.#connection = connection;
 		this.#state = "up";
 		this.#backoff.reset();
 		this.#listener.up(this);
+	}
+
+	#failed(cause: unknown): void {
+		this.#socket?.terminate();
+		// It came up, and this end could not go on: its socket's end is told as any other.
+		if (this.#state !== "connecting" && !this.#isClosed)
+			this.#settings.log.error({ err: cause, url: this.#settings.url }, "A link failed as it came up.");
+		else if (!this.#isClosed) this.#retry(cause);
 	}
 
 	get #isClosed(): boolean {

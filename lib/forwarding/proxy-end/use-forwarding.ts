@@ -64,16 +64,17 @@ export function useForwarding(
 	return new Forwarding(targets, resolved);
 }
 
+/** SignalR's client takes http and https only, and makes the socket's url itself. */
 function checkUrl(url: string, { tls }: ResolvedForwardingOptions): URL {
-	const parsed = URL.canParse(url) ? new URL(url) : undefined;
+	const parsed = URL.canParse(url) ? new URL(url.replace(/^\s*ws(?=s?:)/i, "http")) : undefined;
 	const found = JSON.stringify(url);
-	if (!parsed || !/^(https?|wss?):$/.test(parsed.protocol)) {
+	if (!parsed || !/^https?:$/.test(parsed.protocol)) {
 		throw new TrunklineError(
 			"ERR_OPTION",
 			`The url of useForwarding must be absolute, such as http://app:5001; found ${found}.`,
 		);
 	}
-	if (tls === undefined || /^(https|wss):$/.test(parsed.protocol)) return parsed;
+	if (tls === undefined || parsed.protocol === "https:") return parsed;
 	throw new TrunklineError(
 		"ERR_OPTION",
 		`Option "tls" needs a url with https, such as https://app:5001; found ${found}.`,

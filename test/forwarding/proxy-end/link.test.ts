@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createServer } from "node:net";
 import { silentLog, systemClock } from "../../../lib/base/index.js";
-import { Link, type LinkListener } from "../../../lib/forwarding/proxy-end/link.js";
+import { Link, type LinkListener, type LinkSettings } from "../../../lib/forwarding/proxy-end/link.js";
 import { Scene } from "../support/scene.js";
 
 describe("forwarding/proxy-end/link", () => {
@@ -16,7 +16,10 @@ describe("forwarding/proxy-end/link", () => {
 		await scene.close();
 	});
 
-	function open(url: string): { readonly link: Link; readonly events: string[] } {
+	function open(
+		url: string,
+		shared: Partial<LinkSettings> = {},
+	): { readonly link: Link; readonly events: string[] } {
 		const events: string[] = [];
 		const note = (event: string): void => {
 			events.push(event);
@@ -37,6 +40,7 @@ describe("forwarding/proxy-end/link", () => {
 					connectTimeoutMs: 30,
 				},
 				...{ reconnect: { delaysMs: [0] }, clock: systemClock, log: silentLog },
+				...shared,
 			},
 			listener,
 		);
@@ -60,6 +64,19 @@ describe("forwarding/proxy-end/link", () => {
 		assert.equal(link.isUp, false);
 		await link.close();
 		await new Promise((resolve) => watched.close(resolve));
+		assert.deepEqual(events, []);
+	});
+
+	it("takes a connection that cannot be built as an attempt that failed", async () => {
+		const reasons: unknown[] = [];
+		const failed = (fields: object): void => {
+			reasons.push((fields as Record<string, unknown>)["reason"]);
+			scene.watch.changed();
+		};
+		const log = { ...silentLog, debug: failed, warn: failed };
+		const { events } = open("ftp://nobody/x", { log });
+		await scene.until(() => reasons.length === 3);
+		assert.deepEqual(new Set(reasons), new Set(["Cannot resolve 'ftp://nobody/x'."]));
 		assert.deepEqual(events, []);
 	});
 
