@@ -3,7 +3,7 @@ import { messageOf, type TrunklineError } from "../../errors/index.js";
 import type { Hub } from "../../hub/index.js";
 import { checkAnswerProof, checkHello, NEW_SESSION_FEATURE } from "../link/link-greeting.js";
 import { LinkSegments } from "../link/link-segments.js";
-import { DRAINED_FEATURE } from "../link/link-terms.js";
+import { DRAINED_FEATURE, UNKNOWN_SESSION } from "../link/link-terms.js";
 import { LinkLife } from "../observing/link-life.js";
 import type { LinkPort } from "../session/index.js";
 import type { AppSession } from "../upstream/app-session.js";
@@ -35,8 +35,8 @@ export interface UpstreamLinksListener {
 	joined(session: AppSession): void;
 	/** Nobody listens at the address: who did is gone. */
 	deserted(links: UpstreamLinks): void;
-	/** The app server says that a session is over, or does not know it. */
-	over(session: AppSession): void;
+	/** The app server has ended a session, or does not know it. */
+	over(session: AppSession, reason: "closed" | "restarted"): void;
 	/** The server at the url knows no native link; all links rest. */
 	unknown(links: UpstreamLinks): void;
 }
@@ -209,7 +209,8 @@ export class UpstreamLinks {
 			{ url, code: error.code, reason: messageOf(error) },
 			"A link is over.",
 		);
-		if (session && code === ByeCode.SessionOver) this.#listener.over(session);
+		if (session && code === ByeCode.SessionOver)
+			this.#listener.over(session, error.message.endsWith(UNKNOWN_SESSION) ? "restarted" : "closed");
 		else if (session && error.code === "ERR_LINK_PROTOCOL")
 			session.stream.session.rejectLink(link.place, link.incarnation, error.message);
 		link.cut();

@@ -10,6 +10,9 @@ export const LINK_PING_MS = 5_000;
 /** Silence after which a link is given up, in milliseconds. */
 export const LINK_SILENCE_MS = 15_000;
 
+/** What BYE says of a session that is not there (any more): for logs, nothing else goes by it. */
+export const UNKNOWN_SESSION = "The session is not known here.";
+
 /** What an app server names in HELLO whose clients outlive it: they are opened again at the next one. */
 export const REOPEN_FEATURE = "reopen";
 /** What a proxy names in HELLO that answers DRAIN by DRAINED. */

@@ -2,7 +2,7 @@ import type { Clock } from "../../base/index.js";
 import type { TrunklineError } from "../../errors/index.js";
 import type { Connection, ConnectionListener } from "../../hub/index.js";
 import { LinkSegments } from "../link/link-segments.js";
-import { LINK_PING_MS, LINK_SILENCE_MS } from "../link/link-terms.js";
+import { LINK_PING_MS, LINK_SILENCE_MS, UNKNOWN_SESSION } from "../link/link-terms.js";
 import type { LinkPort } from "../session/index.js";
 import { ByeCode, type Hello } from "../wire/index.js";
 import type { ProxySession } from "./proxy-session.js";
@@ -112,7 +112,7 @@ export class PeerLink implements ConnectionListener {
 	#greeted(hello: Hello): void {
 		const session = this.#host.sessionFor(this, hello);
 		if (!session) {
-			this.end(ByeCode.SessionOver, "The session is not known here.");
+			this.end(ByeCode.SessionOver, UNKNOWN_SESSION);
 			return;
 		}
 		const { link, incarnation, delivered, window } = hello;
@@ -134,7 +134,7 @@ export class PeerLink implements ConnectionListener {
 	#over(code: number, error: TrunklineError): void {
 		this.#error = error;
 		const { session, port } = this;
-		if (session && code === ByeCode.SessionOver) session.stream.end("restarted");
+		if (session && code === ByeCode.SessionOver) session.stream.end("closed");
 		else if (session && port && error.code === "ERR_LINK_PROTOCOL")
 			session.stream.session.rejectLink(port.link, port.incarnation, error.message);
 		this.connection.close();

@@ -269,12 +269,8 @@ export class ProxySession implements Carrier, LoadListener {
 			this.#hub.report({ code: "ERR_FORWARD_LINK_LOST", client: connectionId, reason: LOST });
 		}
 		const clients = this.#clients.takeAll();
-		const fields = {
-			proxy: this.instance.slice(0, 8),
-			reason,
-			clients: clients.length,
-			cause: error?.message,
-		};
+		const cause = error && { cause: error.message };
+		const fields = { proxy: this.instance.slice(0, 8), reason, clients: clients.length, ...cause };
 		this.#hub.log[reason === "closed" ? "info" : "warn"](fields, "A session with a proxy is over.");
 		for (const client of clients) this.#clients.drop(client);
 		const { counters } = this.stream.session;

@@ -38,7 +38,7 @@ export interface LinkPort {
 export type SendOutcome = "sent" | "waiting" | "full" | "over";
 
 /**
- * Why a session is over: its owner ended it (`closed`), no link was up for `sessionTimeoutMs` (`lost`), the peer's
+ * Why a session is over: its owner or the peer ended it (`closed`), no link was up for `sessionTimeoutMs` (`lost`), the peer's
  * process is another (`restarted`), or the peer broke the protocol too often (`broken`).
  */
 export type SessionEndReason = "closed" | "lost" | "restarted" | "broken";

@@ -266,7 +266,8 @@ export class AppSession {
 		const { hub } = this.#host;
 		const end = { ...over, unsent: [...over.unsent, ...this.#shares.take()] };
 		const { url } = this;
-		const fields = { url, reason: end.reason, clients: this.clients.size, cause: error && messageOf(error) };
+		const cause = error && { cause: messageOf(error) };
+		const fields = { url, reason: end.reason, clients: this.clients.size, ...cause };
 		hub.log[end.reason === "closed" ? "info" : "warn"](fields, "A session with an app server is over.");
 		const { counters } = this.stream.session;
 		this.life.ended(end, error, { clients: this.clients.size, counters });

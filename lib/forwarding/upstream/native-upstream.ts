@@ -93,7 +93,7 @@ export class NativeUpstream {
 				sessionFor: (hello, links) => this.#sessionFor(hello, links),
 				joined: (session) => this.#joined(session),
 				deserted: (links) => this.#deserted(links),
-				over: (session) => session.stream.end("restarted"),
+				over: (session, reason) => session.stream.end(reason),
 				unknown: (links) => listener.unknown(links.url),
 			},
 		);

@@ -58,8 +58,8 @@ export interface LinkSessionEndFacts extends LinkFacts {
 	/** Milliseconds since it was opened. */
 	readonly durationMs: number;
 	/**
-	 * `closed` in order; `lost`: no link for longer than it waits; `restarted`: another process answers, or the peer knows
-	 * nothing of it; `broken`: the peer broke the protocol too often, or in what stands in order.
+	 * `closed` by either end, as a rule because that stops; `lost`: no link for longer than it waits; `restarted`: another
+	 * process answers, or the peer knows nothing of it; `broken`: the peer broke the protocol too often, or in what stands in order.
 	 */
 	readonly reason: "closed" | "lost" | "restarted" | "broken";
 	/** Clients that were in it. */

@@ -90,6 +90,46 @@ describe("forwarding/native/observing", () => {
 		assert.deepEqual(reasons, ["lost", "closed", "closed"]);
 	});
 
+	const overAt = ({ logs }: Station) => logs.filter(({ message }) => message.endsWith(" is over."));
+
+	it("an end that stops is told as closed at the other one, and warns nobody", async () => {
+		const app = await scene.app();
+		const [stopping, proxy] = [await proxyTo(app.url), await proxyTo(app.url)];
+		const [atApp, atProxy] = [listen(app, scene), listen(proxy, scene)];
+		await until(() => linksOf(app) === 4 && linksOf(proxy) === 2);
+		await stopping.close();
+		await until(() => namesOf(atApp).includes("linkSessionEnded"));
+		assert.equal(factsOf(atApp, "linkSessionEnded")["reason"], "closed");
+		await app.close();
+		await until(() => namesOf(atProxy).includes("linkSessionEnded"));
+		assert.equal(factsOf(atProxy, "linkSessionEnded")["reason"], "closed");
+		for (const station of [app, proxy]) {
+			const [over] = overAt(station).filter(({ message }) => message.startsWith("A session with"));
+			assert.deepEqual([over?.level, over?.fields["reason"]], ["info", "closed"]);
+			assert.ok(!("cause" in (over?.fields ?? {})));
+			assert.deepEqual(
+				overAt(station).filter(({ level }) => level === "warn"),
+				[],
+			);
+		}
+	});
+
+	it("a session that an app server has given up is told as restarted", async () => {
+		const app = await scene.app({ accept: { secrets: [SECRET], proxyGraceMs: 20 } });
+		const relay = await scene.relay(app.port);
+		const proxy = await proxyTo(relay.url);
+		const heard = listen(proxy, scene);
+		await until(() => linksOf(proxy) === 2 && linksOf(app) === 2);
+		const client = await scene.client(proxy.url);
+		await client.invoke("echo", 1);
+		relay.off();
+		relay.cut();
+		await until(() => app.hub.links().length === 0);
+		relay.on();
+		await until(() => namesOf(heard).includes("linkSessionEnded") && linksOf(proxy) === 2);
+		assert.equal(factsOf(heard, "linkSessionEnded")["reason"], "restarted");
+	});
+
 	it("a hub shows its links as they are, at both ends, for a health page", async () => {
 		const app = await scene.app();
 		const proxy = await proxyTo(app.url);
