@@ -21,6 +21,7 @@ import {
 } from "./accept-options.js";
 import { LinkEnd } from "./link-end.js";
 import { Proxies } from "./proxies.js";
+import { RefusalLog } from "./refusal-log.js";
 
 /**
  * Takes links of proxies: `hub.use(acceptLinks({ secrets: [process.env.LINK_SECRET] }))`. Their clients are clients of
@@ -101,6 +102,7 @@ class LinkAcceptor implements Acceptor {
 	/** With the proof of a secret; undefined where a certificate is the proof. */
 	readonly #proven = new WeakMap<MessageChannel, string | undefined>();
 	readonly #warned = new WeakSet<MessageChannel>();
+	readonly #refusals: RefusalLog;
 
 	constructor({ hub, options, proofs, proxies, desk }: LinkAcceptorParts) {
 		this.#hub = hub;
@@ -108,6 +110,7 @@ class LinkAcceptor implements Acceptor {
 		this.#proxies = proxies;
 		this.#desk = desk;
 		this.#proofs = proofs;
+		this.#refusals = new RefusalLog(hub.clock, hub.log);
 	}
 
 	/** Links are no users. One with a proof of ours becomes a link, or is refused in its handshake. */
@@ -174,13 +177,12 @@ class LinkAcceptor implements Acceptor {
 		return undefined;
 	}
 
-	/** Counts a refusal; says it once per connection, so that nobody fills the log by trying. */
+	/** Counts a refusal; says it now and then, so that nobody fills the log by trying. */
 	#warn(channel: MessageChannel, message: string): void {
 		this.#hub.counters.add("linkRefusals");
 		if (this.#warned.has(channel)) return;
 		this.#warned.add(channel);
-		const { remoteAddress } = channel.request;
-		this.#hub.log.warn({ code: "ERR_LINK_REFUSED", remoteAddress }, message);
+		this.#refusals.tell(channel.request.remoteAddress, message);
 	}
 
 	#take(channel: MessageChannel): ChannelHandler {
