@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { resolveAcceptLinksOptions } from "../../lib/forwarding/app-end/accept-options.js";
-import { forViewModels, forVmIds, useForwarding as forwardTo, replicas } from "../../lib/forwarding/index.js";
+import {
+	acceptLinks,
+	forViewModels,
+	forVmIds,
+	useForwarding as forwardTo,
+	replicas,
+} from "../../lib/forwarding/index.js";
 import { resolveForwardingOptions } from "../../lib/forwarding/proxy-end/options.js";
 import type { InvocationContext } from "../../lib/hub/index.js";
 
@@ -157,6 +163,12 @@ describe("forwarding/options", () => {
 			assert.throws(() => forwardTo(url), { code: "ERR_OPTION" });
 		});
 	}
+
+	it("says what is missing where nothing is given", () => {
+		const bare = (call: unknown) => (call as () => unknown)();
+		assert.throws(() => bare(forwardTo), { code: "ERR_OPTION", message: /needs one url at least/ });
+		assert.throws(() => bare(acceptLinks), { code: "ERR_OPTION", message: /acceptLinks needs secrets/ });
+	});
 
 	it("has filters by exact id and by the type of the root", () => {
 		const exact = forVmIds("chatroom", "a.b");

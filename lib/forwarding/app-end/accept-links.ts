@@ -30,9 +30,9 @@ import { RefusalLog } from "./refusal-log.js";
  * @throws TrunklineError ERR_OPTION for a bad option, or where no secret, certificate or trusted range is given.
  */
 export function acceptLinks(options: AcceptLinksOptions): HubExtension {
-	const resolved = resolveAcceptLinksOptions(options);
+	const resolved = resolveAcceptLinksOptions(options ?? {});
 	const { secrets, certificates } = resolved;
-	if (secrets.length === 0 && !certificates.isUsed && (options.trusted ?? []).length === 0) {
+	if (secrets.length === 0 && !certificates.isUsed && (options?.trusted ?? []).length === 0) {
 		throw new TrunklineError(
 			"ERR_OPTION",
 			"acceptLinks needs secrets, names of certificates, or trusted address ranges: without one of them no link can ever be taken.",

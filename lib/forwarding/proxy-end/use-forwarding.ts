@@ -57,7 +57,8 @@ export function useForwarding(
 ): HubExtension {
 	const resolved = resolveForwardingOptions(options);
 	if (url instanceof Replicas) return new Forwarding([url], resolved);
-	const urls = typeof url === "string" ? [url] : [...url];
+	// What is missing here, where a url was left out, comes from plain JavaScript or an unset variable.
+	const urls = typeof url === "string" ? [url] : [...(url ?? [])];
 	if (urls.length === 0)
 		throw new TrunklineError("ERR_OPTION", "useForwarding needs one url at least; found none.");
 	const targets = urls.map((each) => checkUrl(each, resolved));
