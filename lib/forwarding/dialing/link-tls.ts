@@ -66,6 +66,13 @@ export function refusalText({ secret }: LinkCredentials): string {
 		: "An app server refuses this proxy's links: set LINK_SECRET to the same value on both, and keep both clocks right.";
 }
 
+/** For the log, where an app server takes no native link: to who proves nothing it may not say that it knows them. */
+export function unknownText({ secret, tls }: Pick<LinkCredentials, "secret" | "tls">): string {
+	return secret !== undefined || tls?.hasCertificate
+		? "An app server knows no native link; dotNetify's wire is spoken to it."
+		: "An app server takes no native link of this proxy, which proves nothing; dotNetify's wire is spoken to it. If it takes links, set LINK_SECRET to the same value on both.";
+}
+
 function checked(read: () => LinkTls): LinkTls & { readonly options: object } {
 	try {
 		const tls = read();

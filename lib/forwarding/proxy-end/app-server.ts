@@ -25,6 +25,7 @@ import {
 } from "../../protocols/index.js";
 import { contextTextOf } from "../client-context.js";
 import type { UpstreamUrl } from "../dialing/addresses.js";
+import { unknownText } from "../dialing/link-tls.js";
 import { LinkLife } from "../observing/link-life.js";
 import type { ForwardedClient, UpMessage } from "../upstream/forwarded-client.js";
 import { NativeUpstream } from "../upstream/native-upstream.js";
@@ -259,10 +260,10 @@ export class AppServer {
 
 	#unknown(): void {
 		if (this.#isClosed) return;
-		const { url, hub } = this.#settings;
-		if (this.#settings.options.nativeLinks) this.#retryLater();
+		const { url, hub, options } = this.#settings;
+		if (options.nativeLinks) this.#retryLater();
 		if (this.#fallback) return;
-		hub.log.info({ url }, "An app server knows no native link; dotNetify's wire is spoken to it.");
+		hub.log.info({ url }, unknownText(options));
 		const fallback = this.#makeFallback();
 		this.#fallback = fallback;
 		fallback.open();

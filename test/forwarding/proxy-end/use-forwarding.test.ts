@@ -17,6 +17,14 @@ describe("forwarding/proxy-end/use-forwarding", () => {
 		});
 	}
 
+	it("says that a proof may be missing where it has none, and the app server takes no native link", async () => {
+		scene = new Scene("native");
+		const app = await scene.app();
+		const proxy = await scene.proxy(app.url, { secret: undefined });
+		await scene.until(() => proxy.logs.some(({ message }) => message.includes("LINK_SECRET")));
+		assert.ok(!proxy.logs.some(({ message }) => message.includes("knows no native link")));
+	});
+
 	it("takes WebSockets' urls of a list that is a function", async () => {
 		scene = new Scene("native");
 		const app = await scene.app();
