@@ -83,9 +83,17 @@ export function tellFailed(settings: DialSettings, failed: FailedAttempt): void 
 	const { url, log } = settings;
 	const { attempt, cause, socketError } = failed;
 	const isTold = failed.isTold && (attempt === 1 || attempt % ATTEMPTS_PER_WARNING === 0);
-	const reason = socketError?.message ?? messageOf(cause);
+	const reason = reasonOf(socketError, cause);
 	const text = messageOf(cause).includes(PROOF_REFUSED) ? refusalText(settings) : UNREACHABLE;
 	log[isTold ? "warn" : "debug"]({ url, attempt, reason }, text);
+}
+
+/** In one line, also where OpenSSL says it. */
+function reasonOf(socketError: Error | undefined, cause: unknown): string {
+	const text = (socketError?.message ?? messageOf(cause)).trim().replaceAll(/\s*[\r\n]+\s*/g, " ");
+	return /wrong version number|packet length too long/.test(text)
+		? `The port answers, but not in TLS: use http, or the port that serves https (${text}).`
+		: text;
 }
 
 /** Says that a connection was lost. */

@@ -80,6 +80,21 @@ describe("forwarding/proxy-end/link", () => {
 		assert.deepEqual(events, []);
 	});
 
+	it("says in one line that a port does not serve https", async () => {
+		const app = await scene.fakeApp();
+		const reasons: string[] = [];
+		const warn = (fields: object): void => {
+			reasons.push(String((fields as Record<string, unknown>)["reason"]));
+			scene.watch.changed();
+		};
+		open(`${app.url.replace("http", "https")}/x`, {
+			...{ connectTimeoutMs: 2_000, reconnect: { delaysMs: [0, 10] } },
+			log: { ...silentLog, debug: warn, warn },
+		});
+		await scene.until(() => reasons.length > 0);
+		assert.match(String(reasons[0]), /^The port answers, but not in TLS: use http, .+$/);
+	});
+
 	it("is down as soon as its peer begins to close, and up again while the old socket still closes", async () => {
 		const app = await scene.fakeApp();
 		const { link, events } = open(`${app.url}/x`);
