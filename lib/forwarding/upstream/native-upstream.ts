@@ -301,7 +301,7 @@ export class NativeUpstream {
 		this.#sessions.remove(session);
 		this.#addresses.leave(session);
 		const { lost, unsent, unopened } = leftovers(session.clients, end, this.#hub.clock.elapsed());
-		const reason = `The app server ${this.name} was lost before it had confirmed the message; it may have been processed.`;
+		const reason = `The app server ${session.url} was lost before it had confirmed the message; it may have been processed.`;
 		const failure: Undelivered = { code: "ERR_FORWARD_LINK_LOST", reason };
 		for (const { client, up } of lost) this.#delivery.fail(client, up, failure);
 		const remotes = [...session.clients.values()];
@@ -322,7 +322,7 @@ export class NativeUpstream {
 	#freed(remote: RemoteClient): void {
 		const { client, session } = remote;
 		const code = "ERR_FORWARD_LINK_LOST";
-		const reason = `The app server ${this.name} let its client go before it had answered.`;
+		const reason = `The app server ${session.url} let its client go before it had answered.`;
 		const calls = remote.takeAll();
 		if (!client.hasEnded && session.reopens)
 			for (const call of calls) this.#listener.unanswered(client, call, { code, reason });

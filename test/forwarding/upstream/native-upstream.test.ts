@@ -220,6 +220,30 @@ describe("forwarding/upstream/native-upstream", () => {
 			);
 		});
 
+		it("names the one that was lost in what was lost with it", async () => {
+			const gate = deferred();
+			const app = await scene.app({ ...reopening, onCall: () => gate.promise });
+			const [relay, other] = [await scene.relay(app.port), await scene.app(reopening)];
+			const list = replicas([relay.url, other.url], {
+				pick: (_key, all) => all.find(({ url }) => url.startsWith(relay.url)),
+			});
+			const proxy = await scene.station({
+				setUp: (hub) => void hub.use(scene.forwarding(list, { sessionTimeoutMs: 30 })),
+			});
+			await scene.links(proxy, 10);
+			const client = await scene.client(proxy.url);
+			const asked = client.invoke("Update_VM", "V", 1).catch(() => {});
+			await scene.until(() => app.calls.length === 1);
+			relay.off();
+			relay.cut();
+			await scene.until(() => proxy.undeliverable.length === 1);
+			const [lost] = proxy.undeliverable;
+			assert.equal(lost?.code, "ERR_FORWARD_LINK_LOST");
+			assert.ok(lost?.reason.startsWith(`The app server ${relay.url}/dotnetify was lost`), lost?.reason);
+			gate.resolve();
+			await asked;
+		});
+
 		it("moves the clients of one that stops to the others, and loses and doubles nothing", async () => {
 			const apps = await Promise.all([scene.app(reopening), scene.app(reopening)]);
 			const [stopping, staying] = apps as [Station, Station];
