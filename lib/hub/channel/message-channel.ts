@@ -1,5 +1,5 @@
 import { type Deferred, deferred } from "../../base/index.js";
-import { type ErrorCode, TrunklineError } from "../../errors/index.js";
+import { TrunklineError } from "../../errors/index.js";
 import {
 	type CloseMessage,
 	framedRecords,
@@ -19,11 +19,10 @@ import type { TrafficFacts } from "../observing/observer.js";
 import type { ChannelHandler, ChannelHost, Detached } from "./channel-host.js";
 import { HANDSHAKE_FAILED, readHandshake, refusalOf, STATEFUL_VERSION } from "./handshake.js";
 import type { Beating } from "./heartbeat.js";
+import { asError, tellLoss } from "./loss.js";
 import { LAST_NUMBERED, StatefulReconnect } from "./stateful-reconnect.js";
 import { TurnBudget } from "./turn-budget.js";
 
-/** What happens all day where networks come and go. */
-const COMMON_LOSSES: ReadonlySet<ErrorCode> = new Set(["ERR_CLIENT_TIMEOUT", "ERR_TRANSPORT"]);
 const PING = new PreparedMessage({ type: MessageType.Ping });
 
 /**
@@ -364,7 +363,7 @@ export class MessageChannel implements Beating, ConnectionListener {
 	#fail(error: unknown): void {
 		if (this.#isOver) return;
 		if (this.#state === "handshake") {
-			this.#logLoss(asError(error));
+			tellLoss(this.#host.log, this.connectionId, asError(error));
 			this.#refuse(HANDSHAKE_FAILED);
 			return;
 		}
@@ -390,27 +389,9 @@ export class MessageChannel implements Beating, ConnectionListener {
 		this.#closedBy = reason;
 		this.#host.heartbeat.remove(this);
 		this.#host.closed(this, reason);
-		if (reason.kind === "lost") this.#logLoss(reason.error);
+		if (reason.kind === "lost") tellLoss(this.#host.log, this.connectionId, reason.error);
 		this.drained();
 		this.#handler?.closed(reason);
 		this.#handler = undefined;
 	}
-
-	/** One line without a stack: anybody can break a connection as often as he likes. */
-	#logLoss(error: Error | undefined): void {
-		const { connectionId } = this;
-		if (!(error instanceof TrunklineError)) {
-			this.#host.log.warn({ err: error, connectionId }, "A connection failed and is closed.");
-			return;
-		}
-		const { code, message: reason } = error;
-		const level = COMMON_LOSSES.has(code) ? "debug" : "warn";
-		this.#host.log[level]({ code, reason, connectionId }, "A client was lost.");
-	}
-}
-
-function asError(thrown: unknown): Error {
-	return thrown instanceof Error
-		? thrown
-		: new Error("Something else than an Error was thrown.", { cause: thrown });
 }
