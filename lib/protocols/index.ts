@@ -18,7 +18,9 @@ export {
 	writeInvokeArguments,
 	writeLinkResponse,
 } from "./dotnetify-wire.js";
-export { framedRecords } from "./framed-records.js";
+export { framedRecords } from "./framing/framed-records.js";
+export { LengthSplitter, writeLengthPrefix } from "./framing/length-splitter.js";
+export { TextSplitter } from "./framing/text-splitter.js";
 export { MAX_HANDSHAKE_BYTES, parseHandshakeRequest, writeHandshakeResponse } from "./handshake.js";
 export {
 	type CloseMessage,
@@ -35,7 +37,6 @@ export {
 } from "./hub-message.js";
 export type { HubProtocol, RecordSplitter } from "./hub-protocol.js";
 export { jsonProtocol } from "./json-protocol.js";
-export { LengthSplitter, writeLengthPrefix } from "./length-splitter.js";
 export { messagePackProtocol } from "./messagepack-protocol.js";
 export { firstText, peek } from "./peek/peek.js";
 export {
@@ -48,7 +49,6 @@ export {
 	type RawStreamInvocation,
 	valueBytes,
 } from "./peek/raw-message.js";
-export { TextSplitter } from "./text-splitter.js";
 export { jsonText } from "./values/json-value.js";
 export { readMessagePack, writeMessagePack } from "./values/messagepack-value.js";
 export { MAX_WRITE_DEPTH, plainValue, type ValueForm } from "./values/plain-value.js";

@@ -1,4 +1,5 @@
 import type { Arguments } from "./arguments.js";
+import { TextSplitter } from "./framing/text-splitter.js";
 import {
 	type HubMessage,
 	type MessageFields,
@@ -9,7 +10,6 @@ import {
 import type { HubProtocol } from "./hub-protocol.js";
 import { peekJson } from "./peek/json-peek.js";
 import { decodeRawMessage } from "./peek/raw-message.js";
-import { TextSplitter } from "./text-splitter.js";
 import { jsonText, readJson } from "./values/json-value.js";
 
 const SEPARATOR = "\u001e";

@@ -1,3 +1,4 @@
+import { LengthSplitter, writeLengthPrefix } from "./framing/length-splitter.js";
 import {
 	type HubMessage,
 	type MessageFields,
@@ -6,7 +7,6 @@ import {
 	readHubMessage,
 } from "./hub-message.js";
 import type { HubProtocol } from "./hub-protocol.js";
-import { LengthSplitter, writeLengthPrefix } from "./length-splitter.js";
 import { peekMessagePack } from "./peek/messagepack-peek.js";
 import { decodeRawMessage } from "./peek/raw-message.js";
 import { pack, readMessagePack, whole, writable } from "./values/messagepack-value.js";

@@ -1,4 +1,4 @@
-import { Fifo } from "../base/index.js";
+import { Fifo } from "../../base/index.js";
 
 const EMPTY: Buffer = Buffer.alloc(0);
 const LEAST_CAPACITY = 256;

@@ -1,4 +1,4 @@
-import type { HubProtocol } from "./hub-protocol.js";
+import type { HubProtocol } from "../hub-protocol.js";
 
 /** Cuts bytes that are whole messages one after another into those of each, framing included. */
 export function* framedRecords(protocol: HubProtocol, bytes: Buffer): Generator<Buffer, void> {

@@ -1,6 +1,6 @@
-import { type ErrorCode, TrunklineError } from "../errors/index.js";
+import { type ErrorCode, TrunklineError } from "../../errors/index.js";
+import type { RecordSplitter } from "../hub-protocol.js";
 import { ByteQueue } from "./byte-queue.js";
-import type { RecordSplitter } from "./hub-protocol.js";
 
 const MAX_PREFIX_BYTES = 5;
 const MAX_LENGTH = 0x7fffffff;

@@ -1,6 +1,6 @@
-import { TrunklineError } from "../errors/index.js";
+import { TrunklineError } from "../../errors/index.js";
+import type { RecordSplitter } from "../hub-protocol.js";
 import { ByteQueue } from "./byte-queue.js";
-import type { RecordSplitter } from "./hub-protocol.js";
 
 /** Ends every record of a text protocol and the handshake's two messages (HubProtocol.md, "JSON encoding"). */
 export const RECORD_SEPARATOR = 0x1e;

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { framedRecords, jsonProtocol, messagePackProtocol } from "../../lib/protocols/index.js";
-import { invocation } from "../hub/fakes.js";
+import { framedRecords, jsonProtocol, messagePackProtocol } from "../../../lib/protocols/index.js";
+import { invocation } from "../../hub/fakes.js";
 
-describe("protocols/framed-records", () => {
+describe("protocols/framing/framed-records", () => {
 	it("cuts messages that stand one after another, and keeps every byte of them", () => {
 		const calls = fc.array(fc.tuple(fc.string(), fc.string({ maxLength: 300 })), { maxLength: 8 });
 		fc.assert(

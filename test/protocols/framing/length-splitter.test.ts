@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { LengthSplitter, writeLengthPrefix } from "../../lib/protocols/index.js";
-import { cut, split, throwsCode } from "./messages.js";
+import { LengthSplitter, writeLengthPrefix } from "../../../lib/protocols/index.js";
+import { cut, split, throwsCode } from "../messages.js";
 
 function framed(body: Uint8Array): Buffer {
 	return Buffer.concat([writeLengthPrefix(body.length), body]);
 }
 
-describe("protocols/length-splitter", () => {
+describe("protocols/framing/length-splitter", () => {
 	it("writes lengths in groups of seven bits, lowest first", () => {
 		const written = [0, 1, 127, 128, 16_383, 16_384, 0x7fffffff].map((length) =>
 			writeLengthPrefix(length).toString("hex"),

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { TextSplitter } from "../../lib/protocols/index.js";
-import { cut, split, throwsCode } from "./messages.js";
+import { TextSplitter } from "../../../lib/protocols/index.js";
+import { cut, split, throwsCode } from "../messages.js";
 
 function record(bytes: number): Buffer {
 	return Buffer.concat([Buffer.alloc(bytes, "a"), Buffer.from([0x1e])]);
 }
 
-describe("protocols/text-splitter", () => {
+describe("protocols/framing/text-splitter", () => {
 	it("cuts at every separator, also into empty records", () => {
 		const records = split(new TextSplitter(100), [Buffer.from("a\u001e\u001ebc\u001ed")]);
 		assert.deepEqual(records.map(String), ["a", "", "bc"]);
