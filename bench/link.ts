@@ -9,7 +9,8 @@ import { startLoad, startSubject } from "./stand.js";
 import type { Wire } from "./subject/role.js";
 import { ask, type Trial } from "./trial.js";
 
-const ROUND_MS = 500;
+/** Bytes do not vary: a round of this many milliseconds is as good as a longer one. */
+const LONGEST_ROUND_MS = 500;
 
 /** Bytes of TCP payload per message on all links, WebSocket headers and all. */
 export interface LinkBytes {
@@ -72,13 +73,18 @@ export async function measureLinks(sizes: Sizes): Promise<LinkBytes[]> {
 	const results: LinkBytes[] = [];
 	for (const kind of ["proxy", "proxy-dotnetify"] as const) {
 		const some = trials.filter(({ stand }) => stand === kind);
-		results.push(...(await countBytes(some, kind === "proxy" ? "native" : "dotnetify")));
+		results.push(...(await countBytes(some, sizes, kind === "proxy" ? "native" : "dotnetify")));
 	}
 	return results;
 }
 
 /** Counts what crosses the links of one proxy. */
-export async function countBytes(trials: readonly Trial[], wire: Wire = "native"): Promise<LinkBytes[]> {
+export async function countBytes(
+	trials: readonly Trial[],
+	sizes: Sizes,
+	wire: Wire = "native",
+): Promise<LinkBytes[]> {
+	const windowMs = Math.min(sizes.windowMs, LONGEST_ROUND_MS);
 	const stops: (() => Promise<void> | void)[] = [];
 	try {
 		const app = await startSubject("app server", { role: "app-server" }, { core: OTHER_CORE });
@@ -95,7 +101,7 @@ export async function countBytes(trials: readonly Trial[], wire: Wire = "native"
 		for (const { name, job } of trials) {
 			await ask(load, { kind: "connect", job: { ...job, port: proxy.port, isSpinning: false } });
 			const [to, from] = [relay.toTarget, relay.fromTarget];
-			const window = { warmUpMs: 0, windowMs: ROUND_MS, pids: [] };
+			const window = { warmUpMs: 0, windowMs, pids: [] };
 			const { sent } = (await ask(load, { kind: "measure", window })) as WindowResult;
 			results.push({
 				...{ name, unit: job.mode === "fan-out" ? "publish" : "message", messages: sent },

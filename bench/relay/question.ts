@@ -60,7 +60,7 @@ export async function measureRelays(sizes: Sizes, say: Say): Promise<string> {
 	say("added latency");
 	const latencies = await measureLatency(latencyRows, push, sizes);
 	say("bytes on the links");
-	const bytes = await countBytes(bytesTrials(sizes, push));
+	const bytes = await countBytes(bytesTrials(sizes, push), sizes);
 	const found = [...versions.values()].filter((version) => version !== undefined);
 	return [
 		[HOW, ...(found.length > 0 ? [`${found.join(", ")}.`] : []), ...missing.values()].join("\n"),
