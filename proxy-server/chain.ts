@@ -1,9 +1,9 @@
 import { z } from "zod";
 
 /** Longest `vmIdPattern` in characters. The pattern is the operator's own, but it runs on what clients send. */
-export const MAX_PATTERN_CHARACTERS = 200;
+const MAX_PATTERN_CHARACTERS = 200;
 /** Longest view-model id in characters that a `vmIdPattern` is tried on; longer ones match no pattern. */
-export const MAX_PATTERN_INPUT_CHARACTERS = 256;
+const MAX_PATTERN_INPUT_CHARACTERS = 256;
 /** Most links to one app server. */
 export const MAX_POOL_SIZE = 1_000;
 

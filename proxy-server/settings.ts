@@ -172,7 +172,7 @@ function refusal(data: unknown, error: z.ZodError, prefix = ""): TrunklineError 
 }
 
 /** Reads and checks a `PROXY_CONFIG` file. Throws ERR_CONFIGURATION with one line per wrong field. */
-export function readChain(path: string): readonly ChainEntry[] {
+function readChain(path: string): readonly ChainEntry[] {
 	const refuse = (found: string, cause: unknown): TrunklineError =>
 		configurationError(
 			[`PROXY_CONFIG: found ${found}, expected the path of a JSON file with the chain`],

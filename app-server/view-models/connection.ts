@@ -18,7 +18,7 @@ export class Connection extends ViewModel implements ConnectionState {
 }
 
 /** The proxies that a `Via` header names, the browser's first: `1.1 proxy-1, 1.1 proxy-2` → `proxy-1`, `proxy-2`. */
-export function proxiesOf(via: string | readonly string[] | undefined): string[] {
+function proxiesOf(via: string | readonly string[] | undefined): string[] {
 	return [via ?? []]
 		.flat()
 		.flatMap((line) => line.split(","))

@@ -5,7 +5,7 @@ import type { ProbeResult } from "./job.js";
 import { type Recovery, recoverOnce, type Shape } from "./recovery.js";
 
 /** Within which every view is to be current, counted from the first link up, in milliseconds. */
-export const RECOVERY_TARGET_MS = 5_000;
+const RECOVERY_TARGET_MS = 5_000;
 
 const HOW = `Clients show view models through one proxy. The app server is killed (SIGKILL) and started again at the same port; nothing is pinned to
 a core. Time counts from the moment when the proxy has its first link to the new process until the last view shows what that process has made.

@@ -6,7 +6,7 @@ export const LINK_HEADER = "trunkline-link";
 /** What stands there in place of a proof where the link's certificate is the proof. */
 export const CERTIFICATE_PROOF = "certificate";
 /** How old a proof may be, and how far ahead of our clock, in milliseconds. */
-export const PROOF_LIFETIME_MS = 60_000;
+const PROOF_LIFETIME_MS = 60_000;
 /** Proofs remembered until they expire, so that none is used twice. */
 export const MAX_REMEMBERED_PROOFS = 65_536;
 

@@ -134,7 +134,7 @@ export interface MessageFields {
 }
 
 /** How much of a text that a peer chose may stand in a log line or an event, in characters. */
-export const MAX_EXCERPT_LENGTH = 100;
+const MAX_EXCERPT_LENGTH = 100;
 
 /** The beginning of a text that a peer chose (a target, an id), short enough for logs and events. */
 export function excerpt(text: string): string;

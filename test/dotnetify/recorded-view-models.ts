@@ -276,6 +276,3 @@ export function createRecordedViewModels(clock: Clock = systemClock): ViewModelS
 		...{ CtorThrower, CreatedThrower, Secret, Root, Child, Reactive, Conn, Routes },
 	};
 }
-
-/** The view models of the recorded server, for `createViewModelHub({ viewModels: recordedViewModels, detailedErrors: true })`. */
-export const recordedViewModels: ViewModelSources = createRecordedViewModels();

@@ -43,7 +43,7 @@ const KEPT_BY_CACHES: Readonly<Record<string, number>> = {
 	"objects ServerResponse": 8,
 };
 /** By how much the heap may have grown, as a factor. */
-export const HEAP_GROWTH = 1.1;
+const HEAP_GROWTH = 1.1;
 /** The name of the heap's row, in bytes. */
 export const HEAP = "heap bytes";
 

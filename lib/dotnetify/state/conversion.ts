@@ -38,7 +38,7 @@ function toText(sent: unknown): string {
 }
 
 /** Longest text that is read as a number, boolean or date, in characters: no number that means anything is longer. */
-export const MAX_SCALAR_LENGTH = 400;
+const MAX_SCALAR_LENGTH = 400;
 
 // Each part begins with a character that the part before cannot take: no text makes it try twice.
 const NUMBER = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?$/i;

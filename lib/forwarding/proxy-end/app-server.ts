@@ -47,7 +47,7 @@ import type { ResolvedForwardingOptions } from "./options.js";
 import { type PoolMaker, Upstream } from "./upstream.js";
 
 /** How long a server that knows no native link is not asked again, in milliseconds. */
-export const NATIVE_RETRY_MS = 600_000;
+const NATIVE_RETRY_MS = 600_000;
 
 /** Who hears of an {@link AppServer}. */
 export interface AppServerListener {

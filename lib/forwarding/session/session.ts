@@ -20,9 +20,9 @@ import type {
 } from "./terms.js";
 
 /** So many links that broke the protocol within {@link VIOLATION_SPAN_MS} end the session. */
-export const MAX_VIOLATIONS = 3;
+const MAX_VIOLATIONS = 3;
 /** Milliseconds. */
-export const VIOLATION_SPAN_MS = 60_000;
+const VIOLATION_SPAN_MS = 60_000;
 
 /**
  * One end of what the links between a proxy and an app server carry together: segments of frames, each handed on at the

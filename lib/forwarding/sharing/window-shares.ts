@@ -2,9 +2,9 @@ import { Fifo } from "../../base/index.js";
 import { type ClientShare, type SegmentCounts, sizeOf, type WrittenFrame } from "./client-share.js";
 
 /** Up to here the window is anybody's; what is above it is for those who have little on their way. */
-export const COMMON_PART: number = 1 / 2;
+const COMMON_PART: number = 1 / 2;
 /** How much of the window may be used when those who wait are served again: a piece of it at a time, not each ack's. */
-export const SERVED_AT: number = 3 / 8;
+const SERVED_AT: number = 3 / 8;
 
 /** A session as its clients share it. */
 export interface SharedWindow extends SegmentCounts {

@@ -1,9 +1,9 @@
 import type { Clock } from "../../base/index.js";
 
 /** Messages of one client that are taken before the event loop gets its turn. */
-export const TURN_MESSAGES = 64;
+const TURN_MESSAGES = 64;
 /** Milliseconds of work for one client before the event loop gets its turn. */
-export const TURN_MS = 10;
+const TURN_MS = 10;
 
 /**
  * What one client may have done without a turn of the event loop: a frame can hold thousands of messages, and their

@@ -31,7 +31,7 @@ export interface CarrierParts {
 }
 
 /** What may wait before senders who can wait are asked to, in bytes. */
-export const FULL_BYTES: number = 64 * 1024;
+const FULL_BYTES: number = 64 * 1024;
 
 /** What a held chunk takes beside its bytes, about: a client can send one byte at a time. */
 const CHUNK_BYTES = 256;

@@ -21,7 +21,7 @@ export const NO_CACHE: OutgoingHttpHeaders = {
 };
 
 /** How much of a request's body is read and thrown away before its connection is cut, in bytes. */
-export const MAX_IGNORED_BODY_BYTES: number = 64 * 1024;
+const MAX_IGNORED_BODY_BYTES: number = 64 * 1024;
 
 /** Sends `answer`, unless the response is over already. */
 export function writeAnswer(res: ServerResponse, answer: Answer): void {

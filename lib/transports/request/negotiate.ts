@@ -8,7 +8,7 @@ export interface AvailableTransport {
 }
 
 /** The formats of each transport, in the order in which clients try them (TransportProtocols.md, "POST negotiate"). */
-export const TRANSFER_FORMATS: Readonly<Record<TransportName, readonly PayloadFormat[]>> = {
+const TRANSFER_FORMATS: Readonly<Record<TransportName, readonly PayloadFormat[]>> = {
 	WebSockets: ["Text", "Binary"],
 	ServerSentEvents: ["Text"],
 	LongPolling: ["Text", "Binary"],

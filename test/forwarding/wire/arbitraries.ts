@@ -24,7 +24,7 @@ const head = { encoding, headers, invocationId: id };
 const target = fc.oneof(fc.constantFrom("Request_VM", "Update_VM", "Dispose_VM", "Response_VM"), name);
 const call = { ...head, target, arguments: bytes, streamIds: maybe(fc.array(text)) };
 
-export const rawMessage: fc.Arbitrary<RawMessage> = fc.oneof(
+const rawMessage: fc.Arbitrary<RawMessage> = fc.oneof(
 	record({ ...call, type: fc.constant(1 as const), invocationId: maybe(id) }),
 	record({ ...call, type: fc.constant(4 as const) }),
 	record({ ...head, type: fc.constant(2 as const), item: bytes }),

@@ -51,7 +51,7 @@ export function chatHub(options: HubOptions = {}): Hub {
 }
 
 /** Whom the stock clients ask to send to. */
-export const AUDIENCES = {
+const AUDIENCES = {
 	all: (clients: CallerClients) => clients.all,
 	others: (clients: CallerClients) => clients.others,
 	caller: (clients: CallerClients) => clients.caller,
