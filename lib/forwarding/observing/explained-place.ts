@@ -1,6 +1,6 @@
 import type { ExplainedInstance, ExplainedUpstream, InvocationContext } from "../../hub/index.js";
 import { vmIdRoot, vmIdRootType } from "../../protocols/index.js";
-import { isAboutViewModel } from "../proxy-end/forwarded-message.js";
+import { isAboutViewModel } from "../lost-message.js";
 import type { AppSession } from "../upstream/app-session.js";
 import type { ForwardedClient } from "../upstream/forwarded-client.js";
 import type { PickStrategy } from "../upstream/pick.js";

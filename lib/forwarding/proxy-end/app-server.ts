@@ -9,43 +9,36 @@ import type {
 	LinkStatus,
 } from "../../hub/index.js";
 import {
-	type ArgumentEncoding,
 	decodeRawMessage,
 	encodeRawMessage,
 	encodingOf,
 	firstText,
-	isCall,
-	jsonText,
 	MessageType,
-	type RawInvocation,
 	type RawMessage,
-	type RawStreamInvocation,
 	valueBytes,
-	writeMessagePack,
 } from "../../protocols/index.js";
 import { contextTextOf } from "../client-context.js";
 import type { UpstreamUrl } from "../dialing/addresses.js";
 import { unknownText } from "../dialing/link-tls.js";
-import { LinkLife } from "../observing/link-life.js";
-import type { ForwardedClient, UpMessage } from "../upstream/forwarded-client.js";
-import { NativeUpstream } from "../upstream/native-upstream.js";
-import { ALONE, type Picking } from "../upstream/pick.js";
-import type { RemoteCall } from "../upstream/remote-client.js";
 import {
 	disconnectOf,
 	type ForwardedCall,
 	type ForwardedMessage,
-	type ForwardingFailure,
 	forwardedMessage,
-	isAboutViewModel,
-	kindOf,
-	type LostMessage,
-} from "./forwarded-message.js";
-import type { MessageLink } from "./link.js";
-import { LinkPool } from "./link-pool.js";
+} from "../dotnetify-upstream/forwarded-message.js";
+import type { MessageLink } from "../dotnetify-upstream/link.js";
+import { LinkPool } from "../dotnetify-upstream/link-pool.js";
+import { type PoolMaker, Upstream } from "../dotnetify-upstream/upstream.js";
+import type { ForwardingFailure, LostMessage } from "../lost-message.js";
+import { LinkLife } from "../observing/link-life.js";
+import type { ForwardedClient, UpMessage } from "../upstream/forwarded-client.js";
+import { NativeUpstream } from "../upstream/native-upstream.js";
+import { ALONE, type Picking } from "../upstream/pick.js";
+import { lostOf, unansweredOf, upMessageOf } from "./native-call.js";
 import type { ResolvedForwardingOptions } from "./options.js";
-import { type PoolMaker, Upstream } from "./upstream.js";
 
+/** Why a stream goes nowhere where the app server knows no native link. */
+const NO_STREAMS = "dotNetify's wire carries no streams.";
 /** How long a server that knows no native link is not asked again, in milliseconds. */
 const NATIVE_RETRY_MS = 600_000;
 
@@ -212,20 +205,12 @@ export class AppServer {
 
 	#forwardNatively(ctx: InvocationContext, isCopy: boolean): Promise<void> | undefined {
 		const { connection, invocationId, isStream, streamIds } = ctx;
-		const hold = this.#native.forward(connection, this.#upMessageOf(ctx, isCopy));
+		const hold = this.#native.forward(connection, upMessageOf(ctx, isCopy));
 		if (isCopy) return hold;
 		if (isStream && invocationId !== undefined) this.#watchCancel(ctx, invocationId);
 		// Behind the call: their items may be here already.
 		if (streamIds) this.#relayUploads(ctx, encodingOf(connection.protocolName));
 		return hold;
-	}
-
-	/** Streams and the answer of a call find their way by ids that only this client knows. */
-	#upMessageOf(ctx: InvocationContext, isCopy: boolean): UpMessage {
-		const message = rawCallOf(ctx, isCopy);
-		const call = isCopy || ctx.invocationId === undefined ? undefined : callOf(ctx, message);
-		const bytes = message.arguments.length;
-		return { message, bytes, call, isCopy, waitsSince: undefined };
 	}
 
 	/** The client wants no more of a stream: the app server is told, and what still comes of it is dropped. */
@@ -279,8 +264,7 @@ export class AppServer {
 		const { hub } = this.#settings;
 		const { message, isCopy, call } = up;
 		if (message.type !== MessageType.Invocation || message.streamIds) {
-			const reason = "dotNetify's wire carries no streams.";
-			this.#listener.failed(lostOf(forwarded, up), { code: "ERR_FORWARD_UNSUPPORTED", reason });
+			this.#listener.failed(lostOf(forwarded, up), { code: "ERR_FORWARD_UNSUPPORTED", reason: NO_STREAMS });
 			return;
 		}
 		const decoded = decodeRawMessage(message);
@@ -342,53 +326,9 @@ export class AppServer {
 	}
 }
 
-/** A call as its client wrote it. On the path of every message: objects are written out, not spread. */
-function rawCallOf(ctx: InvocationContext, isCopy: boolean): RawInvocation | RawStreamInvocation {
-	const { target, arguments: args, invocationId } = ctx;
-	const wanted = encodingOf(ctx.connection.protocolName);
-	const bytes = args.bytes ?? encodeArguments(args.values, wanted);
-	const encoding = args.bytes ? (args.encoding ?? wanted) : wanted;
-	const streamIds = isCopy ? undefined : ctx.streamIds;
-	const headers = undefined;
-	if (ctx.isStream && invocationId !== undefined) {
-		const type = MessageType.StreamInvocation;
-		return { type, encoding, invocationId, target, arguments: bytes, streamIds, headers };
-	}
-	const id = isCopy ? undefined : invocationId;
-	const type = MessageType.Invocation;
-	return { type, encoding, invocationId: id, target, arguments: bytes, streamIds, headers };
-}
-
-function encodeArguments(values: readonly unknown[], encoding: ArgumentEncoding): Buffer {
-	return encoding === "json" ? Buffer.from(jsonText(values)) : writeMessagePack(values);
-}
-
-/** The answer to a call, and what its caller is told where it does not come. */
-function callOf(ctx: InvocationContext, message: RawMessage): RemoteCall {
-	const { target } = ctx;
-	const vmId = isAboutViewModel(target) ? vmIdOf(message) : undefined;
-	return { completer: ctx.deferCompletion(), target, vmId };
-}
-
-function lostOf({ connection }: ForwardedClient, { message, call, isCopy }: UpMessage): LostMessage {
-	const method = isCall(message) ? message.target : "";
-	const completer = call?.completer;
-	return { client: connection, kind: kindOf(method), method, vmId: vmIdOf(message), completer, isCopy };
-}
-
-/** A call was sent, and its answer will not come. */
-function unansweredOf({ connection }: ForwardedClient, { target, vmId, completer }: RemoteCall): LostMessage {
-	return { client: connection, kind: kindOf(target), method: target, vmId, completer, isCopy: false };
-}
-
-function vmIdOf(message: RawMessage): string | undefined {
-	return isCall(message) ? firstText(message.encoding, message.arguments) : undefined;
-}
-
 /** dotNetify's wire has no streams: the caller is told at once. */
 function refuseStream(ctx: InvocationContext): void {
 	const code = "ERR_FORWARD_UNSUPPORTED";
-	const reason = "dotNetify's wire carries no streams.";
-	ctx.deferCompletion().fail(`Failed to invoke '${ctx.target}': ${reason} (${code})`);
-	ctx.hub.report({ code, client: ctx.connectionId, target: ctx.target, vmId: ctx.vmId, reason });
+	ctx.deferCompletion().fail(`Failed to invoke '${ctx.target}': ${NO_STREAMS} (${code})`);
+	ctx.hub.report({ code, client: ctx.connectionId, target: ctx.target, vmId: ctx.vmId, reason: NO_STREAMS });
 }

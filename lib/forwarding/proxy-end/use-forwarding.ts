@@ -13,16 +13,16 @@ import type {
 } from "../../hub/index.js";
 import { DISCONNECTED_METHOD, HubTarget, parseLinkResponse, RESTORE_METHOD } from "../../protocols/index.js";
 import type { UpstreamUrl } from "../dialing/addresses.js";
+import { applyResponse } from "../dotnetify-upstream/responses.js";
 import { forwardingException } from "../forwarding-exception.js";
+import type { ForwardingFailure, LostMessage } from "../lost-message.js";
 import { AppServer, type AppServerSettings } from "./app-server.js";
-import type { ForwardingFailure, LostMessage } from "./forwarded-message.js";
 import {
 	type ForwardingOptions,
 	type ResolvedForwardingOptions,
 	resolveForwardingOptions,
 } from "./options.js";
 import { Replicas } from "./replicas.js";
-import { applyResponse } from "./responses.js";
 
 /** One id for the life of a hub: app servers know by it which links lead to the same clients. */
 const hubIds = new WeakMap<Hub, string>();

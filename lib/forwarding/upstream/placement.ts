@@ -10,7 +10,7 @@ import {
 	vmIdRoot,
 	vmIdRootType,
 } from "../../protocols/index.js";
-import { isAboutViewModel } from "../proxy-end/forwarded-message.js";
+import { isAboutViewModel } from "../lost-message.js";
 import type { AppSession } from "./app-session.js";
 import { type ForwardedClient, NO_REPLAYS } from "./forwarded-client.js";
 import { Pace } from "./pace.js";

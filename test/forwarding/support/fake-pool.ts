@@ -1,17 +1,14 @@
 import assert from "node:assert/strict";
 import { type Deferred, deferred, ManualClock, silentLog } from "../../../lib/base/index.js";
-import type {
-	ForwardedKind,
-	ForwardedMessage,
-	ForwardingFailure,
-} from "../../../lib/forwarding/proxy-end/forwarded-message.js";
-import type { LinkListener, MessageLink } from "../../../lib/forwarding/proxy-end/link.js";
-import type { MessagePool } from "../../../lib/forwarding/proxy-end/link-pool.js";
+import type { ForwardedMessage } from "../../../lib/forwarding/dotnetify-upstream/forwarded-message.js";
+import type { LinkListener, MessageLink } from "../../../lib/forwarding/dotnetify-upstream/link.js";
+import type { MessagePool } from "../../../lib/forwarding/dotnetify-upstream/link-pool.js";
+import { Upstream } from "../../../lib/forwarding/dotnetify-upstream/upstream.js";
+import type { ForwardedKind, ForwardingFailure } from "../../../lib/forwarding/lost-message.js";
 import {
 	type ForwardingOptions,
 	resolveForwardingOptions,
 } from "../../../lib/forwarding/proxy-end/options.js";
-import { Upstream } from "../../../lib/forwarding/proxy-end/upstream.js";
 import type { ClientConnection } from "../../../lib/hub/index.js";
 
 /** A link that keeps what it is told to send, to be answered by a test. */

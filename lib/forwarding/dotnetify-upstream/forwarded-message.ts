@@ -1,4 +1,4 @@
-import { type ErrorCode, TrunklineError } from "../../errors/index.js";
+import { TrunklineError } from "../../errors/index.js";
 import type { ClientConnection, Completer } from "../../hub/index.js";
 import {
 	type Arguments,
@@ -8,50 +8,23 @@ import {
 	jsonText,
 } from "../../protocols/index.js";
 import { LINK_PROTOCOL_NAME } from "../link-terms.js";
-
-/**
- * What a message is, for the case that it cannot be delivered: dotNetify's three, of which all but an update may be
- * sent twice; the end of a client; or another hub method, whose caller waits for the answer.
- */
-export type ForwardedKind = "request" | "update" | "dispose" | "disconnect" | "method";
+import { kindOf, type LostMessage } from "../lost-message.js";
 
 /** A client's message on its way to an app server. */
-export interface ForwardedMessage {
-	readonly client: ClientConnection;
-	readonly kind: ForwardedKind;
-	/** The hub method to run over there. */
-	readonly method: string;
+export interface ForwardedMessage extends LostMessage {
 	readonly args: readonly unknown[];
-	readonly vmId: string | undefined;
 	/** The arguments' size, for the limits on what waits and what is unconfirmed. */
 	readonly bytes: number;
 	/** When it was queued. */
 	readonly queuedAt: number;
-	/** Takes the answer of a hub method; absent where nobody waits for one. */
-	readonly completer: Completer | undefined;
-	/** Whether the caller hears of a failure: not for a copy that somebody else answers. */
-	readonly isCopy: boolean;
 	/** A request that the proxy makes again by itself; nobody waits for it, and it is tried until it succeeds. */
 	readonly isReplay?: boolean | undefined;
-}
-
-/** Why a message was not delivered. */
-export interface ForwardingFailure {
-	readonly code: ErrorCode;
-	/** A sentence for the caller and the operator. */
-	readonly reason: string;
 }
 
 /** Whether running it twice does no harm, so that it may be sent again when nobody knows if it arrived. */
 export function isRepeatable(message: ForwardedMessage): boolean {
 	return message.kind === "request" || message.kind === "dispose" || message.kind === "disconnect";
 }
-
-/** What is known of a message that was not delivered. */
-export type LostMessage = Pick<
-	ForwardedMessage,
-	"client" | "kind" | "method" | "vmId" | "completer" | "isCopy"
->;
 
 /** A call as it comes to dotNetify's wire. */
 export interface ForwardedCall {
@@ -63,22 +36,6 @@ export interface ForwardedCall {
 	/** Takes the answer over; absent where nobody waits for one. */
 	readonly completer: (() => Completer) | undefined;
 	readonly queuedAt: number;
-}
-
-const KINDS: ReadonlyMap<string, ForwardedKind> = new Map<string, ForwardedKind>([
-	[HubTarget.Request, "request"],
-	[HubTarget.Update, "update"],
-	[HubTarget.Dispose, "dispose"],
-]);
-
-/** What a call of this target is. */
-export function kindOf(target: string): ForwardedKind {
-	return KINDS.get(currentTarget(target)) ?? "method";
-}
-
-/** Whether a call of this target is one of dotNetify's three. */
-export function isAboutViewModel(target: string): boolean {
-	return kindOf(target) !== "method";
 }
 
 /** A call as dotNetify's wire carries it. @throws TrunklineError ERR_ARGUMENTS */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { clientOf, codes, setUp, turn } from "../support/fake-pool.js";
 
-describe("forwarding/proxy-end/waiting-queue", () => {
+describe("forwarding/dotnetify-upstream/waiting-queue", () => {
 	const a = clientOf("a");
 	const b = clientOf("b");
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { FakeApp } from "../support/fake-app.js";
 import { type Client, Scene, type Station } from "../support/scene.js";
 
-describe("forwarding/proxy-end/responses", () => {
+describe("forwarding/dotnetify-upstream/responses", () => {
 	let scene: Scene;
 	let app: FakeApp;
 	let proxy: Station;

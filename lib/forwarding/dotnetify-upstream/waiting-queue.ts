@@ -1,6 +1,6 @@
 import { type Clock, Fifo, type Timer } from "../../base/index.js";
+import type { ResolvedForwardingOptions } from "../proxy-end/options.js";
 import type { ForwardedMessage } from "./forwarded-message.js";
-import type { ResolvedForwardingOptions } from "./options.js";
 import type { Outbox } from "./outbox.js";
 
 /** A message with its client's account. */

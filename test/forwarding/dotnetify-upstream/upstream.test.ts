@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import type { ForwardedKind } from "../../../lib/forwarding/proxy-end/forwarded-message.js";
+import type { ForwardedKind } from "../../../lib/forwarding/lost-message.js";
 import type { ClientConnection } from "../../../lib/hub/index.js";
 import { clientOf, codes, type FakeLink, labelOf, setUp, turn } from "../support/fake-pool.js";
 
-describe("forwarding/proxy-end/upstream", () => {
+describe("forwarding/dotnetify-upstream/upstream", () => {
 	const a = clientOf("a");
 	const b = clientOf("b");
 

@@ -1,10 +1,14 @@
 import assert from "node:assert/strict";
 import { createServer } from "node:net";
 import { silentLog, systemClock } from "../../../lib/base/index.js";
-import { Link, type LinkListener, type LinkSettings } from "../../../lib/forwarding/proxy-end/link.js";
+import {
+	Link,
+	type LinkListener,
+	type LinkSettings,
+} from "../../../lib/forwarding/dotnetify-upstream/link.js";
 import { Scene } from "../support/scene.js";
 
-describe("forwarding/proxy-end/link", () => {
+describe("forwarding/dotnetify-upstream/link", () => {
 	let scene: Scene;
 	let links: Link[];
 	beforeEach(() => {

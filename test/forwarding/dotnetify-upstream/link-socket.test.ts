@@ -3,11 +3,11 @@ import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import fc from "fast-check";
 import { WebSocketServer } from "ws";
-import { LinkSocket } from "../../../lib/forwarding/proxy-end/link-socket.js";
+import { LinkSocket } from "../../../lib/forwarding/dotnetify-upstream/link-socket.js";
 
 const GATHER = 64 * 1024;
 
-describe("forwarding/proxy-end/link-socket", () => {
+describe("forwarding/dotnetify-upstream/link-socket", () => {
 	let server: WebSocketServer;
 	let socket: LinkSocket;
 	let frames: { readonly data: Buffer; readonly isBinary: boolean }[];
