@@ -1,15 +1,13 @@
-import { type HubConnection, HubConnectionState } from "@microsoft/signalr";
+import type { HubConnection } from "@microsoft/signalr";
 import { WebSocket } from "ws";
-import { Backoff, type Timer } from "../../base/index.js";
 import { messageOf } from "../../errors/index.js";
 import { LINK_PING_MS, LINK_PROTOCOL, LINK_SILENCE_MS } from "../link/link-terms.js";
+import { ConnectAttempts } from "./connect-attempts.js";
 import {
 	connectTimeoutOf,
 	type DialSettings,
 	dialedConnection,
 	type SocketClass,
-	tellFailed,
-	tellLost,
 } from "./dialed-connection.js";
 import { LinkProtocol } from "./link-protocol.js";
 import { proofOf } from "./link-tls.js";
@@ -49,86 +47,57 @@ export class SegmentLink {
 	incarnation = 0;
 	readonly #settings: SegmentLinkSettings;
 	readonly #listener: SegmentLinkListener;
-	readonly #backoff: Backoff;
+	readonly #attempts: ConnectAttempts;
 	#connection: HubConnection | undefined;
-	#socket: WebSocket | undefined;
-	#socketError: Error | undefined;
-	#timer: Timer | undefined;
-	#connecting: Promise<void> | undefined;
+	/** What came behind the handshake before the link was up. */
+	#early: Buffer[] = [];
 	#state: "resting" | "connecting" | "up" | "closed" = "resting";
 
 	constructor(place: number, settings: SegmentLinkSettings, listener: SegmentLinkListener) {
 		this.place = place;
 		this.#settings = settings;
 		this.#listener = listener;
-		this.#backoff = new Backoff(settings.reconnect);
+		this.#attempts = new ConnectAttempts(settings, {
+			build: () => this.#build(),
+			connected: () => this.#up(),
+			failed: (cause) => this.#failed(cause),
+		});
 	}
 
 	/** Starts to connect, and never gives up. */
 	open(): void {
 		if (this.#state !== "resting") return;
 		this.#state = "connecting";
-		this.#plan();
+		this.#attempts.plan();
 	}
 
 	/** Both ends have greeted each other: should it be lost, it is tried again at once. */
 	greeted(): void {
-		this.#backoff.reset();
+		this.#attempts.reset();
 	}
 
 	/** Somebody answers at the address again: a link that waits for its next attempt makes it now. */
 	hurry(): void {
-		if (this.#state !== "connecting" || !this.#timer) return;
-		this.#timer.cancel();
-		this.#planIn(0);
+		if (this.#state === "connecting") this.#attempts.hurry();
 	}
 
 	/** Sends bytes in one frame; lost where the link is going down. */
 	send(bytes: Buffer): void {
-		if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(bytes);
+		const { socket } = this.#attempts;
+		if (socket?.readyState === WebSocket.OPEN) socket.send(bytes);
 	}
 
 	/** Cuts the socket; the link connects anew. */
 	cut(): void {
-		this.#socket?.terminate();
+		this.#attempts.socket?.terminate();
 	}
 
 	/** Ends the link for good; resolves when its socket is gone. */
 	async close(): Promise<void> {
 		this.#state = "closed";
-		this.#timer?.cancel();
 		const connection = this.#connection;
 		this.#connection = undefined;
-		await connection?.stop().catch(() => {});
-		this.#socket?.terminate();
-		await this.#connecting;
-	}
-
-	#plan(): void {
-		this.#planIn(this.#backoff.nextDelayMs());
-	}
-
-	#planIn(delayMs: number): void {
-		this.#timer = this.#settings.clock.schedule(delayMs, () => {
-			this.#timer = undefined;
-			this.#connecting = this.#connect();
-		});
-	}
-
-	async #connect(): Promise<void> {
-		try {
-			const connection = this.#build();
-			// Bytes may come behind the handshake before `start` says that it is done.
-			this.#connection = connection;
-			await connection.start();
-			if (connection.state !== HubConnectionState.Connected) throw new Error("The connection was closed.");
-			if (this.#state === "closed") {
-				await connection.stop().catch(() => {});
-				this.#socket?.terminate();
-			} else this.#up();
-		} catch (cause) {
-			this.#failed(cause);
-		}
+		await this.#attempts.end(connection);
 	}
 
 	#up(): void {
@@ -139,7 +108,6 @@ export class SegmentLink {
 	}
 
 	#failed(cause: unknown): void {
-		this.#socket?.terminate();
 		this.#early = [];
 		// It came up, and this end could not go on: its socket's end is told as any other.
 		if (this.#state === "up") {
@@ -153,12 +121,9 @@ export class SegmentLink {
 			this.#listener.unknown(this);
 			return;
 		}
-		const isRefused = (this.#socketError as NodeJS.ErrnoException | undefined)?.code === "ECONNREFUSED";
-		const { attempt } = this.#backoff;
-		const isTold = this.place === this.#settings.firstPlace;
-		tellFailed(this.#settings, { attempt, cause, socketError: this.#socketError, isTold });
-		this.#socketError = undefined;
-		this.#plan();
+		const isRefused =
+			(this.#attempts.socketError as NodeJS.ErrnoException | undefined)?.code === "ECONNREFUSED";
+		this.#attempts.retry(cause, this.place === this.#settings.firstPlace);
 		if (isRefused) this.#listener.refused(this);
 	}
 
@@ -171,10 +136,10 @@ export class SegmentLink {
 			...{ keepAliveMs: LINK_PING_MS, silenceMs: LINK_SILENCE_MS },
 		});
 		connection.onclose((error) => this.#closed(connection, error));
+		// Bytes may come behind the handshake before `start` says that it is done.
+		this.#connection = connection;
 		return connection;
 	}
-
-	#early: Buffer[] = [];
 
 	#received(connection: HubConnection, bytes: Buffer): void {
 		if (this.#connection !== connection) return;
@@ -190,13 +155,7 @@ export class SegmentLink {
 
 	/** Without compression, and remembered: segments go straight to it. */
 	#socketClass(): SocketClass {
-		const opened = (socket: WebSocket): void => {
-			this.#socket = socket;
-			socket.on("error", (error) => {
-				this.#socketError = error;
-			});
-			if (this.#state === "closed") setImmediate(() => socket.terminate());
-		};
+		const attempts = this.#attempts;
 		const handshakeTimeout = connectTimeoutOf(this.#settings);
 		const { tls } = this.#settings;
 		return class extends WebSocket {
@@ -207,7 +166,8 @@ export class SegmentLink {
 					perMessageDeflate: false,
 					handshakeTimeout,
 				});
-				opened(this);
+				attempts.opened(this);
+				this.on("error", (error) => attempts.socketFailed(error));
 			}
 		};
 	}
@@ -218,9 +178,9 @@ export class SegmentLink {
 		this.#early = [];
 		if (this.#state !== "up") return;
 		this.#state = "connecting";
-		tellLost(this.#settings, this.#socketError ?? error);
-		this.#socket?.terminate();
+		this.#attempts.tellLost(error);
+		this.#attempts.socket?.terminate();
 		this.#listener.down(this);
-		this.#plan();
+		this.#attempts.plan();
 	}
 }

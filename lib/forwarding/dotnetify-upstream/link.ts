@@ -1,6 +1,5 @@
 import {
 	type HubConnection,
-	HubConnectionState,
 	type HubMessage,
 	type IHubProtocol,
 	JsonHubProtocol,
@@ -8,16 +7,14 @@ import {
 } from "@microsoft/signalr";
 import { MessagePackHubProtocol } from "@microsoft/signalr-protocol-msgpack";
 import { WebSocket } from "ws";
-import { Backoff, type Timer } from "../../base/index.js";
 import { TrunklineError } from "../../errors/index.js";
 import { HubTarget } from "../../protocols/index.js";
+import { ConnectAttempts } from "../dialing/connect-attempts.js";
 import {
 	connectTimeoutOf,
 	type DialSettings,
 	dialedConnection,
 	type SocketClass,
-	tellFailed,
-	tellLost,
 } from "../dialing/dialed-connection.js";
 import { proofOf } from "../dialing/link-tls.js";
 import { LinkSocket, type LinkSocketOwner } from "./link-socket.js";
@@ -68,29 +65,29 @@ export interface LinkListener {
 export class Link implements MessageLink {
 	readonly #settings: LinkSettings;
 	readonly #listener: LinkListener;
-	readonly #backoff: Backoff;
+	readonly #attempts: ConnectAttempts;
 	readonly #protocol: IHubProtocol;
 	#connection: HubConnection | undefined;
-	#socket: WebSocket | undefined;
-	#socketError: Error | undefined;
-	#timer: Timer | undefined;
-	#connecting: Promise<void> | undefined;
 	#state: "connecting" | "up" | "ending" | "closed" = "connecting";
 
 	constructor(settings: LinkSettings, listener: LinkListener) {
 		this.#settings = settings;
 		this.#listener = listener;
-		this.#backoff = new Backoff(settings.reconnect);
+		this.#attempts = new ConnectAttempts(settings, {
+			build: () => this.#build(),
+			connected: (connection) => this.#up(connection),
+			failed: (cause) => this.#failed(cause),
+		});
 		this.#protocol = settings.useMessagePack ? new MessagePackHubProtocol() : new JsonHubProtocol();
 	}
 
 	get isUp(): boolean {
-		return this.#state === "up" && this.#socket?.readyState === WebSocket.OPEN;
+		return this.#state === "up" && this.#attempts.socket?.readyState === WebSocket.OPEN;
 	}
 
 	/** Starts to connect, and never gives up. */
 	open(): void {
-		this.#plan();
+		this.#attempts.plan();
 	}
 
 	invoke(args: readonly unknown[]): Promise<unknown> {
@@ -118,59 +115,28 @@ export class Link implements MessageLink {
 	/** Ends the link for good; resolves when its socket is gone. */
 	async close(): Promise<void> {
 		this.#state = "closed";
-		this.#timer?.cancel();
 		const connection = this.#connection;
 		this.#connection = undefined;
-		await connection?.stop().catch(() => {});
-		this.#socket?.terminate();
-		await this.#connecting;
-	}
-
-	#plan(): void {
-		this.#timer = this.#settings.clock.schedule(this.#backoff.nextDelayMs(), () => {
-			this.#connecting = this.#connect();
-		});
-	}
-
-	async #connect(): Promise<void> {
-		try {
-			const connection = this.#build();
-			await connection.start();
-			// It can have gone away between its handshake and this turn.
-			if (connection.state !== HubConnectionState.Connected) throw new Error("The connection was closed.");
-			if (this.#isClosed) {
-				await connection.stop().catch(() => {});
-				this.#socket?.terminate();
-			} else this.#up(connection);
-		} catch (cause) {
-			this.#failed(cause);
-		}
+		await this.#attempts.end(connection);
 	}
 
 	#up(connection: HubConnection): void {
 		this.#connection = connection;
 		this.#state = "up";
-		this.#backoff.reset();
+		this.#attempts.reset();
 		this.#listener.up(this);
 	}
 
 	#failed(cause: unknown): void {
-		this.#socket?.terminate();
+		if (this.#isClosed) return;
 		// It came up, and this end could not go on: its socket's end is told as any other.
-		if (this.#state !== "connecting" && !this.#isClosed)
+		if (this.#state !== "connecting")
 			this.#settings.log.error({ err: cause, url: this.#settings.url }, "A link failed as it came up.");
-		else if (!this.#isClosed) this.#retry(cause);
+		else this.#attempts.retry(cause, true);
 	}
 
 	get #isClosed(): boolean {
 		return this.#state === "closed";
-	}
-
-	#retry(cause: unknown): void {
-		const { attempt } = this.#backoff;
-		tellFailed(this.#settings, { attempt, cause, socketError: this.#socketError, isTold: true });
-		this.#socketError = undefined;
-		this.#plan();
 	}
 
 	#build(): HubConnection {
@@ -190,14 +156,9 @@ export class Link implements MessageLink {
 	#socketClass(): SocketClass {
 		const owner: LinkSocketOwner = {
 			connectTimeoutMs: connectTimeoutOf(this.#settings),
-			opened: (socket) => {
-				this.#socket = socket;
-				if (this.#isClosed) setImmediate(() => socket.terminate());
-			},
+			opened: (socket) => this.#attempts.opened(socket),
 			ending: (socket) => this.#onEnding(socket),
-			failed: (error) => {
-				this.#socketError = error;
-			},
+			failed: (error) => this.#attempts.socketFailed(error),
 		};
 		const { tls } = this.#settings;
 		return class extends LinkSocket {
@@ -213,7 +174,7 @@ export class Link implements MessageLink {
 	 */
 	#onEnding(socket: WebSocket): void {
 		const connection = this.#connection;
-		if (this.#socket !== socket || this.#state !== "up" || !connection) return;
+		if (this.#attempts.socket !== socket || this.#state !== "up" || !connection) return;
 		this.#state = "ending";
 		setImmediate(() => {
 			this.#onClosed(connection, undefined);
@@ -226,8 +187,8 @@ export class Link implements MessageLink {
 		this.#connection = undefined;
 		if (this.#isClosed) return;
 		this.#state = "connecting";
-		tellLost(this.#settings, this.#socketError ?? error);
+		this.#attempts.tellLost(error);
 		this.#listener.down(this);
-		this.#plan();
+		this.#attempts.plan();
 	}
 }
