@@ -1,23 +1,24 @@
 export { type ArgumentEncoding, Arguments, encodingOf } from "./arguments.js";
 export {
-	CONTEXT_KEY,
-	currentTarget,
-	DISCONNECTED_METHOD,
 	type ForwardedCall,
-	type ForwardedContext,
-	HubTarget,
-	type LinkResponse,
-	MAX_CONTEXT_LENGTH,
-	MAX_ID_LENGTH,
-	parseForwardedContext,
 	parseInvokeArguments,
+	writeInvokeArguments,
+} from "./dotnetify/forwarded-call.js";
+export {
+	CONTEXT_KEY,
+	type ForwardedContext,
+	MAX_CONTEXT_LENGTH,
+	parseForwardedContext,
+	writeForwardedContext,
+} from "./dotnetify/forwarded-context.js";
+export { currentTarget, DISCONNECTED_METHOD, HubTarget, RESTORE_METHOD } from "./dotnetify/hub-target.js";
+export {
+	type LinkResponse,
 	parseLinkResponse,
 	RECIPIENT_KEY,
-	RESTORE_METHOD,
-	writeForwardedContext,
-	writeInvokeArguments,
 	writeLinkResponse,
-} from "./dotnetify-wire.js";
+} from "./dotnetify/link-response.js";
+export { MAX_ID_LENGTH } from "./dotnetify/wire-values.js";
 export { framedRecords } from "./framing/framed-records.js";
 export { LengthSplitter, writeLengthPrefix } from "./framing/length-splitter.js";
 export { TextSplitter } from "./framing/text-splitter.js";

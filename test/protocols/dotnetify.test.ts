@@ -82,7 +82,7 @@ const context: fc.Arbitrary<ForwardedContext> = fc.record(
 	{ requiredKeys: ["hubId", "connectionId", "headers", "items"], noNullPrototype: true },
 );
 
-describe("protocols/dotnetify-wire", () => {
+describe("protocols/dotnetify", () => {
 	it("maps the obsolete targets to the present ones and leaves others alone", () => {
 		assert.equal(currentTarget("Request_VM_Obsolete"), HubTarget.Request);
 		assert.equal(currentTarget("Update_VM_Obsolete"), HubTarget.Update);
