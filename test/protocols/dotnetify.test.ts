@@ -206,11 +206,6 @@ describe("protocols/dotnetify", () => {
 			assert.deepEqual(parseInvokeArguments(["A", [], { HubId: "h" }]).metadata, { HubId: "h" });
 		});
 
-		it("does not let other metadata replace the context", () => {
-			const forged = writeInvokeArguments("A", [], "true", { [CONTEXT_KEY]: "forged", $groupName: "g" });
-			assert.deepEqual(forged[2], { [CONTEXT_KEY]: "true", $groupName: "g" });
-		});
-
 		const refused: [string, unknown[]][] = [
 			["no arguments", []],
 			["a method only", ["A"]],

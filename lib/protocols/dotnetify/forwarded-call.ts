@@ -17,12 +17,8 @@ export function writeInvokeArguments(
 	method: string,
 	args: readonly unknown[],
 	contextText: string,
-	extraMetadata?: Readonly<Record<string, unknown>>,
 ): unknown[] {
-	// Set again, so that metadata which came from a client cannot speak for another one.
-	const metadata: Record<string, unknown> = { [CONTEXT_KEY]: contextText, ...extraMetadata };
-	metadata[CONTEXT_KEY] = contextText;
-	return [method, args, metadata];
+	return [method, args, { [CONTEXT_KEY]: contextText }];
 }
 
 /**
