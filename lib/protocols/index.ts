@@ -22,7 +22,12 @@ export { MAX_ID_LENGTH } from "./dotnetify/wire-values.js";
 export { framedRecords } from "./framing/framed-records.js";
 export { LengthSplitter, writeLengthPrefix } from "./framing/length-splitter.js";
 export { TextSplitter } from "./framing/text-splitter.js";
-export { MAX_HANDSHAKE_BYTES, parseHandshakeRequest, writeHandshakeResponse } from "./handshake.js";
+export {
+	type HandshakeRequest,
+	MAX_HANDSHAKE_BYTES,
+	parseHandshakeRequest,
+	writeHandshakeResponse,
+} from "./handshake.js";
 export {
 	type CloseMessage,
 	type CompletionMessage,

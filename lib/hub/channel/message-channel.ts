@@ -17,7 +17,7 @@ import { PreparedMessage } from "../clients/prepared-message.js";
 import { closeText } from "../dispatch/failure-text.js";
 import type { TrafficFacts } from "../observing/observer.js";
 import type { ChannelHandler, ChannelHost, Detached } from "./channel-host.js";
-import { HANDSHAKE_FAILED, readHandshake, refusalOf, STATEFUL_VERSION } from "./handshake.js";
+import { type Agreement, agree, HANDSHAKE_FAILED, STATEFUL_VERSION } from "./handshake.js";
 import type { Beating } from "./heartbeat.js";
 import { asError, tellLoss } from "./loss.js";
 import { LAST_NUMBERED, StatefulReconnect } from "./stateful-reconnect.js";
@@ -307,16 +307,9 @@ export class MessageChannel implements Beating, ConnectionListener {
 	#shake(): void {
 		const record = this.#handshakeRecord();
 		if (!record) return;
-		const request = readHandshake(record);
-		const barred = typeof request === "string" ? request : this.#host.refusal(this);
-		if (typeof request === "string" || barred !== undefined) {
-			this.#refuse(barred ?? HANDSHAKE_FAILED);
-			return;
-		}
-		const protocol = this.#host.protocol(request.protocol, this);
-		const refusal = refusalOf(request, protocol, this.connection.formats);
-		if (protocol && refusal === undefined) this.#open(protocol, request.version);
-		else this.#refuse(refusal ?? HANDSHAKE_FAILED);
+		const agreed = agree(record, this, this.#host);
+		if (typeof agreed === "string") this.#refuse(agreed);
+		else this.#open(agreed);
 	}
 
 	#handshakeRecord(): Buffer | undefined {
@@ -328,7 +321,7 @@ export class MessageChannel implements Beating, ConnectionListener {
 		}
 	}
 
-	#open(protocol: HubProtocol, version: number): void {
+	#open({ protocol, version }: Agreement): void {
 		const rest = this.#splitter.rest();
 		this.#protocol = protocol;
 		this.#isPeeking = this.#host.wantsBytes && protocol.peek !== undefined;
