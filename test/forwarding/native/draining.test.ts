@@ -1,17 +1,15 @@
 import assert from "node:assert/strict";
-import { replicas, useForwarding } from "../../../lib/forwarding/index.js";
 import { NEW_SESSION_FEATURE } from "../../../lib/forwarding/link/link-greeting.js";
 import { DRAINED_FEATURE } from "../../../lib/forwarding/link/link-terms.js";
 import type { Frame, MessageFrame } from "../../../lib/forwarding/wire/index.js";
 import { MessageType } from "../../../lib/protocols/index.js";
+import { framesOf } from "../recorded/recording.js";
 import { Scene, type Station } from "../support/scene.js";
-import { PlayedApp } from "./played-app.js";
+import { PlayedFarm } from "./played-farm.js";
 import { PlayedProxy } from "./played-proxy.js";
 import { bytesOf, dataOf, helloOf, opening } from "./played-segments.js";
-import { framesOf } from "./recording.js";
 
 const TRUSTED = { trusted: ["127.0.0.1"], flushTimeoutMs: 20 };
-const LINK = { connectionPoolSize: 1, flushTimeoutMs: 20, reconnect: { delaysMs: [0, 10], jitter: 0 } };
 
 /** A call of the method `echo`. */
 function echo(client: number, value: string): MessageFrame {
@@ -34,19 +32,14 @@ function saidBy(proxy: PlayedProxy): string[] {
 
 describe("forwarding/native/draining", () => {
 	let scene: Scene;
-	const opened: { close(): unknown }[] = [];
 	beforeEach(() => {
 		scene = new Scene("native");
 	});
-	afterEach(async () => {
-		for (const each of opened.splice(0).reverse()) await each.close();
-		await scene.close();
-	});
+	afterEach(() => scene.close());
 
 	/** A proxy of the test's own, in a session with an app server. */
 	async function playedProxy(app: Station, features: readonly string[]): Promise<PlayedProxy> {
-		const proxy = await PlayedProxy.open(app.url, scene.watch);
-		opened.push(proxy);
+		const proxy = scene.keep(await PlayedProxy.open(app.url, scene.watch));
 		proxy.send(helloOf("proxy", { features: [NEW_SESSION_FEATURE, ...features] }));
 		return proxy;
 	}
@@ -128,35 +121,18 @@ describe("forwarding/native/draining", () => {
 	});
 
 	it("a proxy answers DRAIN behind every OPEN, takes the client to a replica, and tells that it was handed over", async () => {
-		const apps: PlayedApp[] = [];
-		const sent = [0, 0];
-		for (const at of [0, 1]) {
-			const instance = Buffer.alloc(16, at + 1);
-			apps.push(await PlayedApp.open(scene.watch, () => helloOf("app", { instance, features: ["reopen"] })));
-		}
-		opened.push(...apps);
-		const list = replicas(
-			apps.map(({ url }) => url),
-			{ pick: "round-robin" },
-		);
-		const proxy = await scene.station({ setUp: (hub) => void hub.use(useForwarding(list, LINK)) });
-		while (proxy.hub.links().reduce((sum, { links }) => sum + links, 0) < 2)
-			await new Promise((resolve) => setImmediate(resolve));
-		const framesAt = (at: number): Frame[] => framesOf(apps[at]?.told ?? [], "proxy");
-		const say = (at: number, ...frames: Frame[]): void => {
-			sent[at] = (sent[at] ?? 0) + 1;
-			apps[at]?.send(dataOf(bytesOf(...frames), sent[at], apps[at]?.dataCount));
-		};
+		const farm = await PlayedFarm.open(scene, "round-robin");
+		const { proxy } = farm;
 		const client = await scene.client(proxy.url);
-		await scene.until(() => framesAt(0).length + framesAt(1).length === 1);
-		const old = framesAt(0).length;
+		await scene.until(() => farm.framesAt(0).length + farm.framesAt(1).length === 1);
+		const old = farm.framesAt(0).length;
 		const [from, to] = old === 1 ? ([0, 1] as const) : ([1, 0] as const);
 		const answer = client.invoke("echo", "x");
-		await scene.until(() => framesAt(from).length === 2);
-		say(from, { type: "drain", timeoutMs: 0 });
-		await scene.until(() => framesAt(from).length === 4);
+		await scene.until(() => farm.framesAt(from).length === 2);
+		farm.say(from, { type: "drain", timeoutMs: 0 });
+		await scene.until(() => farm.framesAt(from).length === 4);
 		assert.deepEqual(
-			framesAt(from).map(({ type }) => type),
+			farm.framesAt(from).map(({ type }) => type),
 			["open", "message", "drained", "close"],
 		);
 		const late = client.invoke("echo", "y");
@@ -167,18 +143,18 @@ describe("forwarding/native/draining", () => {
 				`{"type":3,"invocationId":"${value === "x" ? "0" : "1"}","result":"${value}"}\u001e`,
 			),
 		});
-		say(from, record("x"), { type: "closed", client: 1 });
+		farm.say(from, record("x"), { type: "closed", client: 1 });
 		assert.equal(await answer, "x");
-		await scene.until(() => framesAt(to).length === 2);
-		const [open, message] = framesAt(to);
+		await scene.until(() => farm.framesAt(to).length === 2);
+		const [open, message] = farm.framesAt(to);
 		assert.ok(open?.type === "open" && message?.type === "message");
 		assert.deepEqual([open.recovered, open.migrated], [true, true]);
-		say(to, record("y"));
+		farm.say(to, record("y"));
 		assert.equal(await late, "y");
 		assert.deepEqual(proxy.undeliverable, []);
 		// Whoever comes now comes to the one that stays.
 		await scene.client(proxy.url);
-		await scene.until(() => framesAt(to).length === 3);
-		assert.equal(framesAt(from).length, 4);
+		await scene.until(() => farm.framesAt(to).length === 3);
+		assert.equal(farm.framesAt(from).length, 4);
 	});
 });

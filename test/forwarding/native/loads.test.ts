@@ -1,17 +1,15 @@
 import assert from "node:assert/strict";
 import { type Clock, systemClock, type Timer } from "../../../lib/base/index.js";
-import { replicas, useForwarding } from "../../../lib/forwarding/index.js";
 import { DELAY_SAMPLE_MS } from "../../../lib/forwarding/peer/loop-delay.js";
 import type { PickStrategy } from "../../../lib/forwarding/upstream/pick.js";
 import type { LinkLoad, LinkLoadFacts, LinkStatus } from "../../../lib/index.js";
+import { framesOf } from "../recorded/recording.js";
 import { Scene } from "../support/scene.js";
-import { PlayedApp } from "./played-app.js";
+import { PlayedFarm } from "./played-farm.js";
 import { PlayedProxy } from "./played-proxy.js";
 import { bytesOf, dataOf, helloOf, opening } from "./played-segments.js";
-import { framesOf } from "./recording.js";
 
 const TRUSTED = { trusted: ["127.0.0.1"] };
-const LINK = { connectionPoolSize: 1, flushTimeoutMs: 20, reconnect: { delaysMs: [0, 10], jitter: 0 } };
 
 /** A clock by which an app server looks at its load when a test says so. */
 class LookClock implements Clock {
@@ -37,22 +35,17 @@ class LookClock implements Clock {
 
 describe("forwarding/native/loads", () => {
 	let scene: Scene;
-	const opened: { close(): unknown }[] = [];
 	beforeEach(() => {
 		scene = new Scene("native");
 	});
-	afterEach(async () => {
-		for (const each of opened.splice(0).reverse()) await each.close();
-		await scene.close();
-	});
+	afterEach(() => scene.close());
 
 	it("an app server tells its proxies how many clients it has, whoever holds them, and shows what it has told", async () => {
 		const clock = new LookClock();
 		const app = await scene.app({ accept: TRUSTED, clock });
 		const heard: LinkLoadFacts[] = [];
 		app.hub.observe({ linkLoad: (facts) => void heard.push(facts) });
-		const proxy = await PlayedProxy.open(app.url, scene.watch);
-		opened.push(proxy);
+		const proxy = scene.keep(await PlayedProxy.open(app.url, scene.watch));
 		// The delay is what it is here: it may be told in between.
 		const counts = (): number[] => {
 			const told = framesOf(proxy.told, "app").flatMap((frame) =>
@@ -94,20 +87,8 @@ describe("forwarding/native/loads", () => {
 		/** Ends so many clients of an app server's. */
 		leave(at: number, clients: number): Promise<void>;
 	}> {
-		const played: PlayedApp[] = [];
-		const sent = [0, 0];
-		for (const at of [0, 1])
-			played.push(
-				await PlayedApp.open(scene.watch, () =>
-					helloOf("app", { instance: Buffer.alloc(16, at + 1), features: ["reopen"] }),
-				),
-			);
-		opened.push(...played);
-		const list = replicas(
-			played.map(({ url }) => url),
-			{ pick, maxDelayMs },
-		);
-		const proxy = await scene.station({ setUp: (hub) => void hub.use(useForwarding(list, LINK)) });
+		const played = await PlayedFarm.open(scene, pick, maxDelayMs);
+		const { proxy } = played;
 		const told: LinkLoadFacts[] = [];
 		proxy.hub.observe({
 			linkLoad: (facts) => {
@@ -115,21 +96,15 @@ describe("forwarding/native/loads", () => {
 				scene.watch.changed();
 			},
 		});
-		const links = (): number => proxy.hub.links().reduce((sum, { links: count }) => sum + count, 0);
-		while (links() < 2) await new Promise((resolve) => setImmediate(resolve));
 		const count = (at: number, type: "open" | "close"): number =>
-			framesOf(played[at]?.told ?? [], "proxy").filter((frame) => frame.type === type).length;
+			played.framesAt(at).filter((frame) => frame.type === type).length;
 		const opens = (): number[] => [0, 1].map((at) => count(at, "open"));
-		const say = (at: number, bytes: Buffer): void => {
-			sent[at] = (sent[at] ?? 0) + 1;
-			played[at]?.send(dataOf(bytes, sent[at]));
-		};
 		const clients: { readonly at: number; stop(): Promise<void> }[] = [];
 		return {
-			statusOf: (at) => proxy.hub.links().find(({ peer }) => peer.startsWith(String(played[at]?.url))),
+			statusOf: (at) => proxy.hub.links().find(({ peer }) => peer.startsWith(played.urlOf(at))),
 			async load(at, load) {
 				const before = told.length;
-				say(at, bytesOf({ type: "load", ...load }));
+				played.say(at, { type: "load", ...load });
 				await scene.until(() => told.length > before);
 			},
 			async come(number) {
@@ -148,9 +123,9 @@ describe("forwarding/native/loads", () => {
 					const before = count(at, "close");
 					await client.stop();
 					await scene.until(() => count(at, "close") > before);
-					const closing = framesOf(played[at]?.told ?? [], "proxy").filter(({ type }) => type === "close");
+					const closing = played.framesAt(at).filter(({ type }) => type === "close");
 					const { client: left } = closing.at(-1) as { readonly client: number };
-					say(at, bytesOf({ type: "closed", client: left }));
+					played.say(at, { type: "closed", client: left });
 				}
 			},
 		};

@@ -2,8 +2,8 @@ import type { IncomingHttpHeaders } from "node:http";
 import type { AddressInfo } from "node:net";
 import { type WebSocket, WebSocketServer } from "ws";
 import { type Segment, SegmentReader } from "../../../lib/forwarding/wire/index.js";
+import type { Told } from "../recorded/recording.js";
 import type { Watch } from "../support/watch.js";
-import type { Told } from "./recording.js";
 
 /** An app server's end of links, in a test's hands: it says what it is told to. */
 export class PlayedApp {

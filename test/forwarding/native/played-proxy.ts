@@ -2,8 +2,8 @@ import type { ConnectionOptions } from "node:tls";
 import { WebSocket } from "ws";
 import { LINK_HEADER } from "../../../lib/forwarding/index.js";
 import { type Segment, SegmentReader } from "../../../lib/forwarding/wire/index.js";
+import type { Told } from "../recorded/recording.js";
 import type { Watch } from "../support/watch.js";
-import type { Told } from "./recording.js";
 
 /** Handshake of the link as SignalR's clients write it. */
 const HANDSHAKE = '{"protocol":"trunkline-link","version":1}\u001e';

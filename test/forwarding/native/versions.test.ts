@@ -10,11 +10,11 @@ import {
 } from "../../../lib/forwarding/wire/index.js";
 import { createServer, type Hub } from "../../../lib/index.js";
 import { readMessagePack, writeLengthPrefix, writeMessagePack } from "../../../lib/protocols/index.js";
+import { framesOf, recorded, type Told } from "../recorded/recording.js";
+import { appHub, EXPECTED, session } from "../recorded/scenario.js";
 import { Scene, type Station } from "../support/scene.js";
 import { PlayedApp } from "./played-app.js";
 import { PlayedProxy } from "./played-proxy.js";
-import { framesOf, recorded, type Told } from "./recording.js";
-import { appHub, EXPECTED, session } from "./scenario.js";
 
 const NATIVE = { secret: undefined, connectionPoolSize: 1, nativeLinks: true } as const;
 const TRUSTED = { trusted: ["127.0.0.1"] };

@@ -20,7 +20,7 @@ export interface Told {
 	readonly segment: Segment;
 }
 
-const FILE = new URL("../recorded/v1-session.json", import.meta.url);
+const FILE = new URL("./v1-session.json", import.meta.url);
 /** Beside the sources: compiled tests read it there as well. */
 const PATH = FILE.pathname.replace("/dist/", "/");
 

@@ -1,5 +1,5 @@
 // Writes down a small session of the version of the native link that is spoken now:
-// npx tsx test/forwarding/native/record.ts > test/forwarding/recorded/v1-session.json
+// npx tsx test/forwarding/recorded/record.ts > test/forwarding/recorded/v1-session.json
 
 import { LINK_VERSIONS } from "../../../lib/forwarding/wire/index.js";
 import { createServer } from "../../../lib/index.js";
