@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { ManualClock } from "../../lib/base/index.js";
 import type { EndpointOptions, Redirection, User } from "../../lib/transports/index.js";
-import { LongPollingClient, ServerSentEventsClient } from "./http-clients.js";
+import { LongPollingClient, ServerSentEventsClient } from "./carriers/http-clients.js";
 import { ask, negotiated, openWebSocket, type Served, serve, upgradeRaw } from "./serve.js";
 
 const byHeader: EndpointOptions["authenticate"] = ({ headers }) => {

@@ -1,6 +1,6 @@
-import type { Connection } from "../../lib/transports/index.js";
-import { CONTRACT_SETTINGS, connectionContract } from "../contracts/connection.js";
-import { negotiated, openWebSocket, serve, WebSocketClient } from "./serve.js";
+import type { Connection } from "../../../lib/transports/index.js";
+import { CONTRACT_SETTINGS, connectionContract } from "../../contracts/connection.js";
+import { negotiated, openWebSocket, serve, WebSocketClient } from "../serve.js";
 
 connectionContract("WebSockets", async () => {
 	const served = await serve({

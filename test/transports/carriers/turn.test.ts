@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { flushAtEndOfTurn } from "../../lib/transports/carriers/turn.js";
+import { flushAtEndOfTurn } from "../../../lib/transports/carriers/turn.js";
 
-describe("transports/turn", () => {
+describe("transports/carriers/turn", () => {
 	it("flushes in the order asked, after the turn's ticks and promises", async () => {
 		const seen: string[] = [];
 		flushAtEndOfTurn({ flush: () => seen.push("flush 1") });

@@ -1,9 +1,9 @@
 import { once } from "node:events";
 import { createServer } from "node:https";
 import { WebSocket } from "ws";
-import type { Connection } from "../../lib/transports/index.js";
-import { CONTRACT_SETTINGS, connectionContract } from "../contracts/connection.js";
-import { serve, WebSocketClient } from "./serve.js";
+import type { Connection } from "../../../lib/transports/index.js";
+import { CONTRACT_SETTINGS, connectionContract } from "../../contracts/connection.js";
+import { serve, WebSocketClient } from "../serve.js";
 
 /** A key that both sides know needs no certificate. */
 const PSK = Buffer.from("only for the tests");

@@ -7,8 +7,8 @@ import {
 	queryValue,
 	resolveClientAddress,
 	type TrustProxy,
-} from "../../lib/transports/index.js";
-import { ask, negotiated, openWebSocket, serve } from "./serve.js";
+} from "../../../lib/transports/index.js";
+import { ask, negotiated, openWebSocket, serve } from "../serve.js";
 
 interface SpoofingCase {
 	readonly what: string;
@@ -220,7 +220,7 @@ const cases: readonly SpoofingCase[] = [
 	{ what: "a host that is none is ignored", trust: 1, facts: { forwardedHost: "evil/path" }, ip: PROXY },
 ];
 
-describe("transports/client-address", () => {
+describe("transports/request/client-address", () => {
 	for (const { what, trust, facts, ip, ips = [], protocol = "http", host = "own.example" } of cases) {
 		it(`spoofing: ${what}`, () => {
 			const found = resolveClientAddress(

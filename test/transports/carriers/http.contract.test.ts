@@ -1,9 +1,9 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { ManualClock } from "../../lib/base/index.js";
-import type { Connection } from "../../lib/transports/index.js";
-import { CONTRACT_SETTINGS, type ConnectionFixture, connectionContract } from "../contracts/connection.js";
+import { ManualClock } from "../../../lib/base/index.js";
+import type { Connection } from "../../../lib/transports/index.js";
+import { CONTRACT_SETTINGS, type ConnectionFixture, connectionContract } from "../../contracts/connection.js";
+import { negotiated, type Served, serve } from "../serve.js";
 import { LongPollingClient, ServerSentEventsClient } from "./http-clients.js";
-import { negotiated, type Served, serve } from "./serve.js";
 
 /** A fixture whose clients `connect` makes for a token's path. */
 async function fixtureOf(

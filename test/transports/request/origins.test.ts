@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
-import type { ConnectionRequest } from "../../lib/transports/index.js";
-import { Origins } from "../../lib/transports/request/origins.js";
-import { ask, openWebSocket, type Served, serve, upgradeRaw } from "./serve.js";
+import type { ConnectionRequest } from "../../../lib/transports/index.js";
+import { Origins } from "../../../lib/transports/request/origins.js";
+import { ask, openWebSocket, type Served, serve, upgradeRaw } from "../serve.js";
 
 function from(origin: string | undefined, host = "own.example", secure = false): ConnectionRequest {
 	return { headers: origin === undefined ? {} : { origin }, host, secure } as unknown as ConnectionRequest;
 }
 
-describe("transports/origins", () => {
+describe("transports/request/origins", () => {
 	it("allows what is no browser, and pages of the same host", () => {
 		const origins = new Origins();
 		assert.equal(origins.allows(from(undefined)), true);
@@ -58,7 +58,7 @@ describe("transports/origins", () => {
 	});
 });
 
-describe("transports/origins over HTTP", () => {
+describe("transports/request/origins over HTTP", () => {
 	let served: Served;
 	const page = "https://app.example";
 	beforeEach(async () => {

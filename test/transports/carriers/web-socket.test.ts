@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import type { Socket } from "node:net";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { ManualClock } from "../../lib/base/index.js";
-import type { EndpointOptions } from "../../lib/transports/index.js";
-import type { Owner } from "../contracts/connection.js";
-import { openWebSocket, rawSocket, type Served, serve, upgradeRequest, WebSocketClient } from "./serve.js";
+import { ManualClock } from "../../../lib/base/index.js";
+import type { EndpointOptions } from "../../../lib/transports/index.js";
+import type { Owner } from "../../contracts/connection.js";
+import { openWebSocket, rawSocket, type Served, serve, upgradeRequest, WebSocketClient } from "../serve.js";
 
 const NO_MASK = Buffer.alloc(4);
 /** A payload that is not handed on together with those before it. */
@@ -40,7 +40,7 @@ async function openRaw(served: Served): Promise<{ socket: Socket; owner: Owner }
 	return { socket, owner };
 }
 
-describe("transports/web-socket", () => {
+describe("transports/carriers/web-socket", () => {
 	let served: Served;
 	async function start(options: Partial<EndpointOptions> = {}): Promise<void> {
 		served = await serve(options);

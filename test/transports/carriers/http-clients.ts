@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { Agent, type ClientRequest, type IncomingMessage, request } from "node:http";
-import type { ContractClient } from "../contracts/connection.js";
-import { ReceivingClient } from "./receiving-client.js";
+import type { ContractClient } from "../../contracts/connection.js";
+import { ReceivingClient } from "../receiving-client.js";
 
 /** Where a client's connection is: the port, and the path with its token. */
 export interface Address {

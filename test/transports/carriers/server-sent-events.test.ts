@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { get } from "node:http";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import fc from "fast-check";
-import { writeEvent } from "../../lib/transports/carriers/server-sent-events.js";
+import { writeEvent } from "../../../lib/transports/carriers/server-sent-events.js";
+import { ask, negotiated, openWebSocket, type Served, serve, upgradeRaw } from "../serve.js";
 import { ServerSentEventsClient } from "./http-clients.js";
-import { ask, negotiated, openWebSocket, type Served, serve, upgradeRaw } from "./serve.js";
 
 /** What an EventSource makes of a stream: the data of its events (HTML Standard, "Interpreting an event stream"). */
 function read(stream: string): string[] {
@@ -20,7 +20,7 @@ function read(stream: string): string[] {
 	return events;
 }
 
-describe("transports/server-sent-events: an event", () => {
+describe("transports/carriers/server-sent-events: an event", () => {
 	it("is one data line and an empty one", () => {
 		assert.equal(writeEvent(Buffer.from("{}\x1e")).toString(), "data: {}\x1e\r\n\r\n");
 	});
@@ -49,7 +49,7 @@ describe("transports/server-sent-events: an event", () => {
 	});
 });
 
-describe("transports/server-sent-events", () => {
+describe("transports/carriers/server-sent-events", () => {
 	let served: Served;
 	let path: string;
 	beforeEach(async () => {

@@ -1,8 +1,12 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { type NegotiateAnswer, type Negotiation, negotiate } from "../../lib/transports/request/negotiate.js";
-import type { TokenKind } from "../../lib/transports/tokens.js";
-import { ask, negotiated, openWebSocket, type Served, serve, upgradeRaw } from "./serve.js";
+import {
+	type NegotiateAnswer,
+	type Negotiation,
+	negotiate,
+} from "../../../lib/transports/request/negotiate.js";
+import type { TokenKind } from "../../../lib/transports/tokens.js";
+import { ask, negotiated, openWebSocket, type Served, serve, upgradeRaw } from "../serve.js";
 
 const TRANSPORTS = [
 	{ transport: "WebSockets", transferFormats: ["Text", "Binary"] },
@@ -21,7 +25,7 @@ function negotiateVersion(version: string | undefined, rest: Partial<Negotiation
 	return negotiate({ ...asked, ...rest });
 }
 
-describe("transports/negotiate", () => {
+describe("transports/request/negotiate", () => {
 	it("answers version 1, and any higher one, with id and token", () => {
 		for (const version of ["1", "99", " 1 ", "+1", "2147483647"]) {
 			assert.equal(
@@ -88,7 +92,7 @@ describe("transports/negotiate", () => {
 	});
 });
 
-describe("transports/negotiate over HTTP", () => {
+describe("transports/request/negotiate over HTTP", () => {
 	let served: Served;
 	beforeEach(async () => {
 		served = await serve();

@@ -3,8 +3,8 @@ import { once } from "node:events";
 import { request } from "node:http";
 import type { Socket } from "node:net";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { deferred, ManualClock } from "../../lib/base/index.js";
-import { type Answered, ask, negotiated, rawSocket, type Served, serve, upgradeRaw } from "./serve.js";
+import { deferred, ManualClock } from "../../../lib/base/index.js";
+import { type Answered, ask, negotiated, rawSocket, type Served, serve, upgradeRaw } from "../serve.js";
 
 /** Resolves when the server has cut `socket`, of whose bytes nothing was read until now. */
 async function cut(socket: Socket): Promise<void> {
@@ -13,7 +13,7 @@ async function cut(socket: Socket): Promise<void> {
 	await once(socket, "close");
 }
 
-describe("transports/long-polling", () => {
+describe("transports/carriers/long-polling", () => {
 	let served: Served;
 	let clock: ManualClock;
 	let path: string;

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import type { Socket } from "node:net";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { ManualClock } from "../../lib/base/index.js";
-import { MAX_UNANSWERED_REQUESTS } from "../../lib/transports/request/pipelining.js";
-import { ask, negotiated, rawSocket, readAll, type Served, serve, upgradeRequest } from "./serve.js";
+import { ManualClock } from "../../../lib/base/index.js";
+import { MAX_UNANSWERED_REQUESTS } from "../../../lib/transports/request/pipelining.js";
+import { ask, negotiated, rawSocket, readAll, type Served, serve, upgradeRequest } from "../serve.js";
 
 const EVENTS = ["Accept: text/event-stream"];
 
@@ -12,7 +12,7 @@ function get(path: string, lines: readonly string[] = []): string {
 	return ["GET ", path, " HTTP/1.1\r\n", ["Host: a", ...lines].join("\r\n"), "\r\n\r\n"].join("");
 }
 
-describe("transports/pipelining: requests of one socket that do not wait for their answers", () => {
+describe("transports/request/pipelining: requests of one socket that do not wait for their answers", () => {
 	let served: Served;
 	let clock: ManualClock;
 	beforeEach(async () => {

@@ -3,9 +3,9 @@ import { once } from "node:events";
 import { IncomingMessage } from "node:http";
 import { Socket } from "node:net";
 import { PassThrough } from "node:stream";
-import { WebSocketUpgrades } from "../../lib/transports/carriers/upgrade.js";
-import { Refusal } from "../../lib/transports/request/refusal.js";
-import { openWebSocket, rawSocket, readAll, type Served, serve } from "./serve.js";
+import { WebSocketUpgrades } from "../../../lib/transports/carriers/upgrade.js";
+import { Refusal } from "../../../lib/transports/request/refusal.js";
+import { openWebSocket, rawSocket, readAll, type Served, serve } from "../serve.js";
 
 const HANDSHAKE: Readonly<Record<string, string>> = {
 	Host: "127.0.0.1",
@@ -33,7 +33,7 @@ async function handshake(
 	return { status, text: first.toString("latin1") + rest };
 }
 
-describe("transports/upgrade", () => {
+describe("transports/carriers/upgrade", () => {
 	let served: Served;
 	beforeEach(async () => {
 		served = await serve();
