@@ -1,19 +1,19 @@
-import { acceptLinks, useForwarding } from "../../lib/forwarding/index.js";
-import type { ClientWire, Hub, PreparedMessage } from "../../lib/hub/index.js";
-import { createHub, createServer, type Server } from "../../lib/index.js";
+import { acceptLinks, useForwarding } from "../../../lib/forwarding/index.js";
+import type { ClientWire, Hub, PreparedMessage } from "../../../lib/hub/index.js";
+import { createHub, createServer, type Server } from "../../../lib/index.js";
 import {
 	Arguments,
 	type CompletionMessage,
 	type HubMessage,
 	MessageType,
-} from "../../lib/protocols/index.js";
+} from "../../../lib/protocols/index.js";
 import {
 	type ClientEnd,
 	type ClientFixture,
 	clientConnectionContract,
-} from "../contracts/client-connection.js";
-import { identityOf } from "./fakes.js";
-import { RawClient } from "./live.js";
+} from "../../contracts/client-connection.js";
+import { identityOf } from "../fakes.js";
+import { RawClient } from "../live.js";
 
 class Heard {
 	readonly told: string[] = [];
