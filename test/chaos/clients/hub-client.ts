@@ -96,12 +96,16 @@ export class HubClient {
 		return this.#call(target, args, { isStream: true });
 	}
 
-	/** Calls a method with an upload, and waits for its answer. */
-	upload(target: string, items: readonly unknown[], isStream = false): Promise<unknown> {
+	/** Calls a method with an upload, which ends behind its items where it is not left open, and waits for its answer. */
+	upload(
+		target: string,
+		items: readonly unknown[],
+		{ isStream = false, isOpen = false }: { readonly isStream?: boolean; readonly isOpen?: boolean } = {},
+	): Promise<unknown> {
 		const id = `u${++this.#ids}`;
 		const answer = this.#call(target, [], { isStream, streamIds: [id] });
 		for (const item of items) this.#write({ type: MessageType.StreamItem, invocationId: id, item });
-		this.#write({ type: MessageType.Completion, invocationId: id });
+		if (!isOpen) this.#write({ type: MessageType.Completion, invocationId: id });
 		return answer;
 	}
 

@@ -116,7 +116,7 @@ export class Life {
 		const works: [() => Promise<unknown>, unknown][] = [
 			[() => client.stream("count", ITEMS), NUMBERS],
 			[() => client.upload("sum", NUMBERS), total],
-			[() => client.upload("double", NUMBERS, true), doubled],
+			[() => client.upload("double", NUMBERS, { isStream: true }), doubled],
 			[() => client.invoke("ask", this.#rounds), this.#rounds],
 		];
 		const [work, wanted] = works[this.#options.random.below(works.length)] as (typeof works)[number];

@@ -7,6 +7,10 @@ import { until } from "../until.js";
 import { Act } from "./act.js";
 
 const BLOCK_MS = 2_000;
+const WINDOW_BYTES = 64 * 1_024;
+/** Messages that a client sends meanwhile, and at a time: far more than the window holds. */
+const FLOOD = 4_000;
+const BURST = 200;
 
 /** Pages go on: what one of them changes is done, and what is shared is seen by all. */
 async function assertAlive(views: readonly ViewClient[]): Promise<void> {
@@ -27,6 +31,15 @@ async function assertAlive(views: readonly ViewClient[]): Promise<void> {
 /** Waits until a method of the app server runs. */
 async function called({ app }: Stage, name: string): Promise<void> {
 	await until(() => app.told((told) => "called" in told && told.called === name).includes(true));
+}
+
+/** Bytes that a proxy keeps of what its clients have sent: on their way, and waiting. */
+async function heldAtProxy({ proxy }: Stage): Promise<number> {
+	const { links } = await proxy.ask({ ask: "facts" });
+	return links.reduce(
+		(sum, { counters, queuedBytes = 0 }) => sum + (counters?.keptBytes ?? 0) + queuedBytes,
+		0,
+	);
 }
 
 describe("chaos/matrix: the app server dies, stops or stands still", function () {
@@ -64,17 +77,25 @@ describe("chaos/matrix: the app server dies, stops or stands still", function ()
 		assert.deepEqual(heard, [], "the stock client has noticed nothing");
 	});
 
-	it("fails a call that waits with a named error when it is killed", async () => {
+	it("fails calls that wait and streams of both kinds with a named error when it is killed", async () => {
 		const stage = await act.open();
 		const client = await act.client();
-		const failure = client.invoke("hang").then(
-			() => "answered",
-			({ message }: Error) => message,
+		const pending = [
+			client.stream("count", Number.MAX_SAFE_INTEGER),
+			client.upload("sum", [1, 2], { isOpen: true }),
+			client.upload("double", [1, 2], { isOpen: true, isStream: true }),
+			client.invoke("hang"),
+		];
+		const ends = pending.map((each) =>
+			each.then(
+				() => "answered",
+				({ message }: Error) => message,
+			),
 		);
 		await called(stage, "hang");
 		await stage.app.kill();
 		await stage.app.start();
-		assert.match(await failure, /ERR_FORWARD_LINK_LOST/);
+		for (const end of await Promise.all(ends)) assert.match(end, /ERR_FORWARD_LINK_LOST/);
 	});
 
 	it("sends clients of other hubs Close with allowReconnect when it is killed, and accounts for every message", async () => {
@@ -112,13 +133,25 @@ describe("chaos/matrix: the app server dies, stops or stands still", function ()
 		assert.equal((await client.ended).allowReconnect, true);
 	});
 
-	it(`delivers everything once and in order when it stood still for ${BLOCK_MS / 1_000} s`, async () => {
-		const stage = await act.open();
+	it(`delivers everything once and in order when it stood still for ${BLOCK_MS / 1_000} s, and the window bounds what its proxy holds`, async () => {
+		const stage = await act.open({ proxy: { forwarding: { windowBytes: WINDOW_BYTES } } });
 		const load = await act.load();
-		await stage.app.ask({ ask: "block", ms: BLOCK_MS });
+		const blocked = stage.app.ask({ ask: "block", ms: BLOCK_MS });
+		let isBlocked = true;
+		void blocked.then(() => {
+			isBlocked = false;
+		});
+		let most = 0;
+		while (isBlocked) {
+			for (const life of load.open)
+				if (life.book.sent < FLOOD) for (let at = 0; at < BURST; at++) life.note();
+			most = Math.max(most, await heldAtProxy(stage));
+		}
 		const since = load.books.map(({ answered }) => answered);
 		await until(() => load.books.every(({ answered }, at) => answered > (since[at] ?? 0) + 5));
 		assert.equal(load.lives.length, 10, "nobody was disconnected");
 		await act.assertExactlyOnce(load);
+		assert.ok(most > WINDOW_BYTES / 2, `only ${most} bytes had to wait`);
+		assert.ok(most <= 2 * WINDOW_BYTES, `${most} bytes at the proxy`);
 	});
 });
