@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Server } from "node:net";
+import { createViewModelHub, ViewModel, type ViewModelClient } from "../../lib/dotnetify/index.js";
+import type { Hub, HubOptions } from "../../lib/index.js";
 import { chatHub } from "./stock/chat-hub.js";
 import { DotnetifyPage } from "./stock/dotnetify-page.js";
 import type { HubSettings } from "./stock/dotnetify-program.js";
@@ -41,6 +43,23 @@ class Stage {
 		const ends = await Promise.allSettled(this.#pages.map((page) => page.close()));
 		await this.topology.close();
 		for (const end of ends) if (end.status === "rejected") throw end.reason;
+	}
+}
+
+/** Tokens that are signed in. */
+const signedIn = new Set<unknown>();
+
+/** For those who are signed in. */
+class Account extends ViewModel {
+	static readonly authorize = ({ headers }: ViewModelClient): boolean => signedIn.has(headers["token"]);
+	Balance = 0;
+
+	get Token(): unknown {
+		return this.headers["token"];
+	}
+
+	Deposit(amount: number): void {
+		this.Balance += amount;
 	}
 }
 
@@ -315,6 +334,37 @@ for (const setUp of [ONE_PROXY, DOTNETIFY_PROXY]) {
 			await page.shows("Hello", ({ FullName }) => FullName === "Hello There!");
 			page.dispatch("Hello", { FirstName: "Again" });
 			await page.shows("Hello", ({ FullName }) => FullName === "Again There!");
+			assert.equal(page.events.filter(({ event }) => event === "connection").length, 1);
+			assert.deepEqual(page.exceptions, []);
+		});
+	});
+}
+
+// Over native links: what dotNetify's wire asks again is the request as it was made first.
+for (const setUp of [ONE_PROXY, CHAINED]) {
+	describe(`interop/stock-dotnetify: dotnetify 5.4, when its token was renewed, ${setUp.name}`, function () {
+		this.timeout(20_000);
+		let stage: Stage;
+
+		afterEach(() => stage.close());
+
+		it("stays signed in by the token that it was given last, after the app server has restarted", async () => {
+			const app = (options: HubOptions): Hub => createViewModelHub({ ...options, viewModels: { Account } });
+			stage = await Stage.open(setUp, { app });
+			const page = await stage.page();
+			signedIn.add("old");
+			page.connect("Account", { headers: { token: "old" } });
+			await page.shows("Account", ({ Token }) => Token === "old");
+			signedIn.add("new");
+			page.dispatch("Account", { $headers: { token: "new" } });
+			page.dispatch("Account", { Deposit: 5 });
+			await page.shows("Account", ({ Balance }) => Balance === 5);
+			await stage.topology.app.stop();
+			signedIn.delete("old");
+			await stage.topology.app.restart();
+			await page.shows("Account", ({ Balance, Token }) => Balance === 0 && Token === "new");
+			page.dispatch("Account", { Deposit: 7 });
+			await page.shows("Account", ({ Balance }) => Balance === 7);
 			assert.equal(page.events.filter(({ event }) => event === "connection").length, 1);
 			assert.deepEqual(page.exceptions, []);
 		});
