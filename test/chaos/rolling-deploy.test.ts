@@ -9,6 +9,8 @@ import { until } from "./until.js";
 
 const PAGES = 30;
 const SPREAD_MS = 800;
+/** New versions of the app servers, one after another. */
+const DEPLOYS = 3;
 /** Rounds of every page between two restarts. */
 const ROUNDS = 5;
 
@@ -38,7 +40,7 @@ describe("chaos: a rolling deploy", function () {
 		await place.child.ready;
 	}
 
-	it("loses no message and fails no invocation while every process is restarted under load", async () => {
+	it(`loses no message and fails no invocation while every app server is restarted ${DEPLOYS} times and every proxy once, under load`, async () => {
 		folder = mkdtempSync(join(tmpdir(), "trunkline-rolling-"));
 		const apps = pair("app-server", { kind: "tally" });
 		await Promise.all(apps.map(start));
@@ -55,7 +57,7 @@ describe("chaos: a rolling deploy", function () {
 			await until(() => books.done >= before + ROUNDS * PAGES);
 		};
 		await rounds();
-		for (const app of apps) {
+		for (const app of Array.from({ length: DEPLOYS }, () => apps).flat()) {
 			assert.equal(await app.stop(), 0);
 			await rounds();
 			await start(app);
