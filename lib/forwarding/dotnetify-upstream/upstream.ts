@@ -105,6 +105,11 @@ export class Upstream {
 		return this.#outboxes.size;
 	}
 
+	/** Those of them that are not gone. */
+	get present(): number {
+		return [...this.#outboxes.values()].filter(({ hasEnded }) => !hasEnded).length;
+	}
+
 	open(): void {
 		if (this.#state !== "new") return;
 		this.#state = "open";

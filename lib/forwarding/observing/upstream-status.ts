@@ -50,3 +50,19 @@ export function recover(hub: Hub, { life }: AppSession, remotes: readonly Remote
 		client.recovery = recovery;
 	}
 }
+
+/** The links of dotNetify's wire to one app server as they are now, which know little of what is behind them. */
+export function dotNetifyStatus(
+	peer: string,
+	{
+		links,
+		clients,
+		waiting: queued,
+	}: { readonly links: number; readonly clients: number; readonly waiting: number },
+): LinkStatus {
+	return {
+		...{ role: "proxy", wire: "dotnetify", peer, links, clients, queued },
+		...{ instance: undefined, held: 0, queuedBytes: undefined },
+		...{ isDraining: false, load: undefined, counters: undefined },
+	};
+}

@@ -31,6 +31,7 @@ import { LinkPool } from "../dotnetify-upstream/link-pool.js";
 import { type PoolMaker, Upstream } from "../dotnetify-upstream/upstream.js";
 import type { ForwardingFailure, LostMessage } from "../lost-message.js";
 import { LinkLife } from "../observing/link-life.js";
+import { dotNetifyStatus } from "../observing/upstream-status.js";
 import type { ForwardedClient, UpMessage } from "../upstream/forwarded-client.js";
 import { NativeUpstream } from "../upstream/native-upstream.js";
 import { ALONE, type Picking } from "../upstream/pick.js";
@@ -70,13 +71,17 @@ export interface AppServerSettings {
 
 /**
  * The app server behind one url, over the wire that it speaks: the native link where it knows that, else dotNetify's.
- * Native (connecting, or up) → dotNetify's wire (it refused) → native again, when it is asked after a while and knows it.
+ * Native (connecting, or up) → dotNetify's wire (it refused) → native again, when it is asked after a while and knows it:
+ * for new clients; the others keep dotNetify's wire until they leave.
  */
 export class AppServer {
 	readonly #settings: AppServerSettings;
 	readonly #listener: AppServerListener;
 	readonly #native: NativeUpstream;
 	#fallback: Upstream | undefined;
+	/** Its clients from before it spoke native links, who stay where their state is; and how many are left. */
+	#former: Upstream | undefined;
+	#formerClients = 0;
 	#retry: Timer | undefined;
 	#refreshing: Timer | undefined;
 	#isClosed = false;
@@ -104,22 +109,15 @@ export class AppServer {
 
 	/** Its links as they are now. */
 	status(): readonly LinkStatus[] {
-		const fallback = this.#fallback;
-		if (!fallback) return this.#native.status();
-		const { links, clients, waiting: queued } = fallback;
-		const unknown = {
-			...{ instance: undefined, held: 0, queuedBytes: undefined },
-			...{ isDraining: false, load: undefined, counters: undefined },
-		};
-		return [
-			{ role: "proxy", wire: "dotnetify", peer: this.#settings.url, links, clients, queued, ...unknown },
-		];
+		const upstream = this.#fallback ?? this.#former;
+		const native = this.#fallback ? [] : this.#native.status();
+		return upstream ? [...native, dotNetifyStatus(this.#settings.url, upstream)] : native;
 	}
 
 	/** Who would take a call. */
 	explain(ctx: InvocationContext, isCopy: boolean): ExplainedUpstream {
 		const { url } = this.#settings;
-		if (!this.#fallback) return { url, isCopy, ...this.#native.explain(ctx) };
+		if (!this.#upstreamOf(ctx.connection)) return { url, isCopy, ...this.#native.explain(ctx) };
 		const reason =
 			"It speaks dotNetify's wire: the next link takes it, or the one that has messages of the client.";
 		return { url, isCopy, wire: "dotnetify", instances: [], picked: undefined, reason };
@@ -173,14 +171,15 @@ export class AppServer {
 
 	/** Takes a call. A returned promise asks to hold the client's reading until it resolves. */
 	forward(ctx: InvocationContext, isCopy: boolean): Promise<void> | undefined {
-		if (!this.#fallback) return this.#forwardNatively(ctx, isCopy);
+		const upstream = this.#upstreamOf(ctx.connection);
+		if (!upstream) return this.#forwardNatively(ctx, isCopy);
 		if (ctx.isStream || ctx.streamIds) {
 			refuseStream(ctx);
 			return undefined;
 		}
 		const { connection: client, target, arguments: args, vmId } = ctx;
 		const completer = isCopy ? undefined : (): Completer => ctx.deferCompletion();
-		return this.#fallback.forward(this.#forwarded({ client, target, args, vmId, isCopy, completer }));
+		return upstream.forward(this.#forwarded({ client, target, args, vmId, isCopy, completer }));
 	}
 
 	/** Another proxy is about to have a client; resolves when it can. */
@@ -191,16 +190,24 @@ export class AppServer {
 	/** A client is gone. */
 	disconnect(client: ClientConnection, reason: DisconnectReason): void {
 		this.#native.disconnect(client, reason);
-		if (this.#fallback?.knows(client)) {
-			void this.#fallback.forward(disconnectOf(client, this.#settings.hub.clock.elapsed()));
-		}
+		const upstream = this.#upstreamOf(client);
+		if (!upstream?.knows(client)) return;
+		void upstream.forward(disconnectOf(client, this.#settings.hub.clock.elapsed()));
+		if (upstream !== this.#former || --this.#formerClients > 0) return;
+		this.#former = undefined;
+		void upstream.close();
+	}
+
+	/** What takes a client's calls over dotNetify's wire; undefined where native links do. */
+	#upstreamOf(client: ClientConnection): Upstream | undefined {
+		return this.#fallback ?? (this.#former?.knows(client) ? this.#former : undefined);
 	}
 
 	async close(): Promise<void> {
 		this.#isClosed = true;
 		this.#retry?.cancel();
 		this.#refreshing?.cancel();
-		await Promise.all([this.#native.close(), this.#fallback?.close()]);
+		await Promise.all([this.#native.close(), this.#fallback?.close(), this.#former?.close()]);
 	}
 
 	#forwardNatively(ctx: InvocationContext, isCopy: boolean): Promise<void> | undefined {
@@ -240,7 +247,9 @@ export class AppServer {
 		this.#fallback = undefined;
 		const { url, hub } = this.#settings;
 		hub.log.info({ url }, "An app server speaks native links now.");
-		void fallback.close();
+		this.#formerClients = fallback.present;
+		if (this.#formerClients > 0) this.#former = fallback;
+		else void fallback.close();
 	}
 
 	#unknown(): void {
@@ -249,7 +258,8 @@ export class AppServer {
 		if (options.nativeLinks) this.#retryLater();
 		if (this.#fallback) return;
 		hub.log.info({ url }, unknownText(options));
-		const fallback = this.#makeFallback();
+		const fallback = this.#former ?? this.#makeFallback();
+		this.#former = undefined;
 		this.#fallback = fallback;
 		fallback.open();
 		const waiting = this.#native.surrender();

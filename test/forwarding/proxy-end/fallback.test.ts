@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { type Clock, systemClock } from "../../../lib/base/index.js";
+import { until } from "../../hub/live.js";
 import { codesOf, range, Scene, SECRET, type Station } from "../support/scene.js";
 
 /** An app server that knows no native link, and a relay to it that is closed. */
@@ -35,6 +37,55 @@ describe("forwarding/proxy-end/app-server", () => {
 		const told = proxy.logs.filter(({ message }) => message.includes("knows no native link"));
 		assert.equal(told.length, 1);
 		assert.equal(proxy.hub.ready, true);
+	});
+
+	it("asks such a server again after ten minutes, and speaks native links from then on where it knows them", async () => {
+		const retries: (() => void)[] = [];
+		const clock: Clock = {
+			...systemClock,
+			schedule: (delayMs, task) => {
+				if (delayMs !== 600_000) return systemClock.schedule(delayMs, task);
+				retries.push(task);
+				return { cancel: () => {} };
+			},
+		};
+		const old = await scene.app({ accept: { secrets: [SECRET], ...({ nativeLinks: false } as object) } });
+		const relay = await scene.relay(old.port);
+		const proxy = await scene.proxy(relay.url, { connectionPoolSize: 2 }, { clock });
+		const client = await scene.client(proxy.url);
+		const wires = (): string[] => proxy.hub.links().map(({ wire }) => wire);
+		assert.equal(await client.invoke("echo", 1), 1);
+		assert.deepEqual([wires(), retries.length], [["dotnetify"], 1]);
+		retries.shift()?.();
+		await until(() => retries.length === 1);
+		assert.equal(await client.invoke("echo", 2), 2);
+		assert.deepEqual(wires(), ["dotnetify"], "it still knows none");
+		const upgraded = await scene.app();
+		relay.targets = [upgraded.port];
+		relay.cut();
+		assert.equal(await client.invoke("echo", 3), 3);
+		retries.shift()?.();
+		await scene.until(() => proxy.logs.some(({ message }) => message.includes("speaks native links now")));
+		assert.deepEqual([wires(), retries.length], [["native", "dotnetify"], 0]);
+		const next = await scene.client(proxy.url);
+		for (const [at, each] of [client, next, client].entries())
+			assert.equal(await each.invoke("echo", at), at, "whoever was there stays where its state is");
+		assert.deepEqual(
+			upgraded.hub
+				.links()
+				.map(({ wire, clients }) => [wire, clients])
+				.toSorted(),
+			[
+				["dotnetify", 1],
+				["native", 1],
+			],
+		);
+		await client.stop();
+		await scene.until(() => upgraded.disconnected.length === 1);
+		await until(() => upgraded.hub.links().every(({ wire, links }) => wire === "native" || links === 0));
+		assert.equal(await next.invoke("echo", 5), 5);
+		assert.deepEqual([wires(), upgraded.disconnected], [["native"], [{ id: client.id, kind: "closed" }]]);
+		assert.deepEqual([proxy.disconnected.length, codesOf(proxy)], [1, []]);
 	});
 
 	it("hands over what waited: in order, answered as that wire answers, and refused where it is wrong", async () => {
