@@ -2,14 +2,19 @@ import assert from "node:assert/strict";
 import { NEW_SESSION_FEATURE } from "../../../lib/forwarding/link/link-greeting.js";
 import { DRAINED_FEATURE } from "../../../lib/forwarding/link/link-terms.js";
 import type { Frame, MessageFrame } from "../../../lib/forwarding/wire/index.js";
+import { ManualClock } from "../../../lib/index.js";
 import { MessageType } from "../../../lib/protocols/index.js";
+import { until } from "../../hub/live.js";
 import { framesOf } from "../recorded/recording.js";
-import { Scene, type Station } from "../support/scene.js";
+import { range, Scene, type Station } from "../support/scene.js";
 import { PlayedFarm } from "./played-farm.js";
 import { PlayedProxy } from "./played-proxy.js";
 import { bytesOf, dataOf, helloOf, opening } from "./played-segments.js";
 
 const TRUSTED = { trusted: ["127.0.0.1"], flushTimeoutMs: 20 };
+/** Clients of a proxy that dies. */
+const LOST = 1_000;
+const LOST_PER_TURN = 200;
 
 /** A call of the method `echo`. */
 function echo(client: number, value: string): MessageFrame {
@@ -102,6 +107,34 @@ describe("forwarding/native/draining", () => {
 			if (isGoing) proxy.close();
 			await closed;
 		}
+	});
+
+	it("an app server ends the clients of a proxy that is gone for 15 s, once each, and others get their turn meanwhile", async () => {
+		const clock = new ManualClock();
+		const app = await scene.app({ accept: TRUSTED, clock });
+		const proxy = await playedProxy(app, []);
+		const ids = range(LOST).map((at) => `c${at}`);
+		proxy.send(dataOf(bytesOf(...ids.map((id, at) => opening(at + 1, id)))));
+		await scene.until(() => app.connected.length === LOST);
+		proxy.close();
+		await until(() => app.hub.links()[0]?.links === 0);
+		clock.advance(14_999);
+		assert.equal(app.hub.lifetime.size, LOST);
+		clock.advance(1);
+		const ended: number[] = [app.disconnected.length];
+		while (app.disconnected.length < LOST) {
+			await new Promise((resolve) => setImmediate(resolve));
+			ended.push(app.disconnected.length);
+		}
+		assert.ok(
+			ended.every((count, turn) => count - (ended[turn - 1] ?? 0) <= LOST_PER_TURN),
+			`${ended} were ended after each turn`,
+		);
+		assert.deepEqual(
+			app.disconnected.map(({ id, kind }) => `${id} ${kind}`).toSorted(),
+			ids.map((id) => `${id} lost`).toSorted(),
+		);
+		assert.deepEqual([app.hub.lifetime.size, app.hub.links()], [0, []]);
 	});
 
 	it("an app server waits for no clients of a proxy that goes before it has taken them", async () => {
