@@ -24,6 +24,8 @@ export interface StageOptions {
 	readonly proxies?: number;
 	/** App servers behind the one address that each relay is. @defaultValue 1 */
 	readonly apps?: number;
+	/** Proxies know each app server by its own address, and no relay is in between. @defaultValue false */
+	readonly areReplicas?: boolean;
 	readonly app?: Pick<AppSettings, "accept" | "tickMs" | "hub">;
 	readonly proxy?: Pick<ProxySettings, "forwarding" | "hub">;
 }
@@ -47,7 +49,7 @@ export class Stage {
 
 	/** Starts everything; resolves when each proxy has reached all app servers. */
 	static async open(options: StageOptions = {}): Promise<Stage> {
-		const { kind = "plain", proxies = 1, apps = 1 } = options;
+		const { kind = "plain", proxies = 1, apps = 1, areReplicas = false } = options;
 		const folder = mkdtempSync(join(tmpdir(), "trunkline-chaos-"));
 		const place = (program: PlaceOptions["program"], index: number, settings: object): Place =>
 			new Place({ program, index, folder, settings: { kind, ...settings } });
@@ -55,7 +57,10 @@ export class Stage {
 		await Promise.all(appPlaces.map((app) => app.start()));
 		const ports = appPlaces.map(({ port }) => port);
 		const relays = await Promise.all(Array.from({ length: proxies }, () => Relay.open(...ports)));
-		const proxyPlaces = relays.map(({ url }, at) => place("proxy", at, { ...options.proxy, url }));
+		const urlOf = (relay: Relay) => (areReplicas ? appPlaces.map(({ url }) => url) : relay.url);
+		const proxyPlaces = relays.map((relay, at) =>
+			place("proxy", at, { ...options.proxy, url: urlOf(relay) }),
+		);
 		const stage = new Stage(folder, appPlaces, proxyPlaces, relays);
 		await Promise.all(proxyPlaces.map((proxy) => proxy.start()));
 		await Promise.all(proxyPlaces.map((proxy) => proxy.child.ready));

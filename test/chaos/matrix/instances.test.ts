@@ -71,3 +71,35 @@ describe("chaos/matrix: five links to an address behind which two processes stan
 		);
 	});
 });
+
+describe("chaos/matrix: replicas", function () {
+	this.timeout(30_000);
+	let act: Act;
+
+	beforeEach(() => {
+		act = new Act();
+	});
+	afterEach(() => act.close());
+
+	it("make views current again where one of them is killed, and disconnect nobody", async () => {
+		const { apps, proxies } = await act.open({ kind: "views", apps: 2, proxies: 2, areReplicas: true });
+		const views = (await Promise.all(proxies.map((proxy) => act.views(CLIENTS / 2, proxy)))).flat();
+		const [killed, staying] = apps as unknown as [Place, Place];
+		assert.ok(
+			apps.every((app) => madeBy(views, app).length > 0),
+			"both have clients",
+		);
+		const kept = madeBy(views, staying);
+		await Promise.all(kept.map((view) => view.update("Counter", { Add: 5 })));
+		await killed.kill();
+		await until(() => madeBy(views, staying).length === CLIENTS);
+		await Promise.all(views.map((view) => view.update("Counter", { Add: 1 })));
+		await until(() =>
+			views.every((view) => view.value("Counter", "Count") === (kept.includes(view) ? 6 : 1)),
+		);
+		assert.deepEqual(
+			views.filter(({ hasEnded }) => hasEnded),
+			[],
+		);
+	});
+});
