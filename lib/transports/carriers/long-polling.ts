@@ -9,6 +9,8 @@ import { HttpConnection, whenAbandoned } from "./http-connection.js";
 const FORMATS: readonly PayloadFormat[] = ["Text", "Binary"];
 
 const OCTETS = "application/octet-stream";
+/** Tells a client to poll no more; a 204 with a content type, as measured on ASP.NET Core 10. */
+const NO_MORE: Answer = { status: 204, contentType: "text/plain" };
 
 /** A poll that waits for something to send. */
 interface Poll {
@@ -48,7 +50,7 @@ export class LongPollingConnection extends HttpConnection {
 	poll(res: ServerResponse, headers: OutgoingHttpHeaders): void {
 		this.#letGo();
 		if (this.isGone) {
-			this.#answer(res, { status: 204, headers });
+			this.#answer(res, { ...NO_MORE, headers });
 			return;
 		}
 		this.timer?.cancel();
@@ -130,7 +132,7 @@ export class LongPollingConnection extends HttpConnection {
 
 	#letGo(): void {
 		const poll = this.#take();
-		if (poll) this.#answer(poll.res, { status: 204, headers: poll.headers });
+		if (poll) this.#answer(poll.res, { ...NO_MORE, headers: poll.headers });
 	}
 
 	#deliver(res: ServerResponse, headers: OutgoingHttpHeaders): void {
@@ -152,7 +154,7 @@ export class LongPollingConnection extends HttpConnection {
 
 	/** The last answer: the client asks no more. */
 	#finish(res: ServerResponse, headers: OutgoingHttpHeaders): void {
-		this.#answer(res, { status: 204, headers });
+		this.#answer(res, { ...NO_MORE, headers });
 		queueMicrotask(() => this.reportClosed());
 	}
 

@@ -7,7 +7,7 @@ export interface Answer {
 	readonly headers?: OutgoingHttpHeaders | undefined;
 	/** @defaultValue empty */
 	readonly body?: string | Buffer | undefined;
-	/** @defaultValue text/plain */
+	/** @defaultValue text/plain; none of a 204 */
 	readonly contentType?: string | undefined;
 	/** Why it is not what was asked for: for the log, and never sent. @defaultValue the body */
 	readonly reason?: string | undefined;
@@ -27,8 +27,9 @@ const MAX_IGNORED_BODY_BYTES: number = 64 * 1024;
 export function writeAnswer(res: ServerResponse, answer: Answer): void {
 	if (res.headersSent || res.writableEnded) return;
 	const body = typeof answer.body === "object" ? answer.body : Buffer.from(answer.body ?? "");
+	const contentType = answer.contentType ?? (answer.status === 204 ? undefined : "text/plain");
 	res.writeHead(answer.status, {
-		...(answer.status === 204 ? {} : { "Content-Type": answer.contentType ?? "text/plain" }),
+		...(contentType === undefined ? {} : { "Content-Type": contentType }),
 		...(answer.status === 204 ? {} : { "Content-Length": body.length }),
 		...answer.headers,
 	});

@@ -23,9 +23,14 @@ export function longPollingContract(scene: () => Scene): void {
 		const post = async (body: string | Buffer): Promise<void> => {
 			const { status, headers, text } = await ask(url, { method: "POST", body });
 			assert.deepEqual([status, headers["content-length"], text], [200, "0", ""]);
+			assert.equal(headers["content-type"], "text/plain");
 		};
+		/** What a poll is answered: octets where there are any, and never kept by a cache. */
 		const polled = async (poll: Promise<Answer> = ask(url)): Promise<readonly [number, string]> => {
-			const { status, text } = await poll;
+			const { status, headers, text } = await poll;
+			const isData = status === 200 && text !== "";
+			assert.equal(headers["content-type"], isData ? "application/octet-stream" : "text/plain");
+			assert.equal(headers["cache-control"], "no-cache, no-store");
 			return [status, text];
 		};
 		const shake = async (): Promise<void> => {
@@ -78,7 +83,7 @@ export function longPollingContract(scene: () => Scene): void {
 				return;
 			}
 			await post(HANDSHAKE);
-			assert.deepEqual(await polled(), [200, ""]);
+			assert.equal((await ask(url)).text, "");
 			assert.deepEqual(await polled(), [200, "{}\u001e"]);
 		});
 
@@ -108,6 +113,7 @@ export function longPollingContract(scene: () => Scene): void {
 			await scene().meanwhile();
 			const ended = await ask(url, { method: "DELETE" });
 			assert.deepEqual([ended.status, ended.headers["content-length"], ended.text], [202, "0", ""]);
+			assert.equal(ended.headers["content-type"], "text/plain");
 			const last = scene().subject.deviates("DELETE while a poll waits")
 				? [204, ""]
 				: [200, '{"type":7,"allowReconnect":true}\u001e'];

@@ -80,6 +80,7 @@ export function negotiateContract(scene: () => Scene): void {
 			for (const method of ["GET", "PUT", "DELETE"]) {
 				const answer = await ask(`${hub()}/negotiate?negotiateVersion=1`, { method });
 				assert.deepEqual([answer.status, answer.text], [405, ""], method);
+				assert.equal(answer.headers["content-type"], "text/plain", method);
 			}
 			const answer = await ask(`${hub()}/negotiate?negotiateVersion=1`, { method: "POST", body: "more" });
 			assert.equal(answer.status, 200);

@@ -23,6 +23,7 @@ export function serverSentEventsContract(scene: () => Scene): void {
 		const post = async (body: string | Buffer): Promise<void> => {
 			const { status, headers, text } = await ask(url, { method: "POST", body });
 			assert.deepEqual([status, headers["content-length"], text], [200, "0", ""]);
+			assert.equal(headers["content-type"], "text/plain");
 		};
 		afterEach(() => stream.close());
 
