@@ -8,10 +8,12 @@ import {
 	type IHttpConnectionOptions,
 	LogLevel,
 } from "@microsoft/signalr";
+import { deferred, ManualClock } from "../../../lib/base/index.js";
 import {
 	type CreateHubOptions,
 	createHub,
 	createServer,
+	type Hub,
 	type InvocationContext,
 	jwtAuthentication,
 	type Log,
@@ -20,7 +22,7 @@ import {
 } from "../../../lib/index.js";
 import { ask, rawSocket, readAll, upgradeRequest } from "../../transports/serve.js";
 import { type AnyClient, failureOf, RawClient, until } from "../live.js";
-import { AUDIENCE, ISSUER, issuerKey, SECRET, tokenOf } from "./tokens.js";
+import { AUDIENCE, ISSUER, issuerKey, NOW, SECRET, tokenOf } from "./tokens.js";
 
 /** Keeps all that is logged, at every level, as text. */
 class KeptLog implements Log {
@@ -57,12 +59,14 @@ describe("hub/auth/live-jwt", () => {
 	let server: Server;
 	let port: number;
 	let log: KeptLog;
+	let hub: Hub<AnyClient>;
+	let elsewhere: Server | undefined;
 	let members: () => number;
 	const clients: HubConnection[] = [];
 
 	beforeEach(async () => {
 		log = new KeptLog();
-		const hub = createHub<AnyClient>()({ ...OPTIONS, log });
+		hub = createHub<AnyClient>()({ ...OPTIONS, log });
 		members = () => [...hub.lifetime].length;
 		server = createServer().map("/chat", hub);
 		({ port } = await server.listen(0, "127.0.0.1"));
@@ -70,7 +74,8 @@ describe("hub/auth/live-jwt", () => {
 
 	afterEach(async () => {
 		await Promise.all(clients.splice(0).map((client) => client.stop()));
-		await server.close();
+		await Promise.all([server.close(), elsewhere?.close()]);
+		elsewhere = undefined;
 	});
 
 	const tokenNow = (claims: Readonly<Record<string, unknown>> = {}): Promise<string> =>
@@ -176,6 +181,71 @@ describe("hub/auth/live-jwt", () => {
 			assert.equal((await ask(port, `/chat?id=x&${query}`, { method: verb })).status, 401, verb);
 		}
 	});
+
+	for (const transport of TRANSPORTS) {
+		it(`knows a client of ${transport} that another hub's negotiate sent here with a token and a query`, async () => {
+			const accessToken = await tokenNow();
+			const rooms: unknown[] = [];
+			elsewhere = createServer().map(
+				"/front",
+				createHub<AnyClient>()({
+					redirect: ({ query }) =>
+						query.get("room") === "7"
+							? { url: `http://127.0.0.1:${port}/chat?room=7`, accessToken }
+							: { error: "No such room." },
+				}),
+			);
+			const front = await elsewhere.listen(0, "127.0.0.1");
+			const build = (query: string): HubConnection =>
+				new HubConnectionBuilder()
+					.withUrl(`${front.url}/front${query}`, { transport: HttpTransportType[transport] })
+					.configureLogging(LogLevel.None)
+					.build();
+			hub.on("connected", ({ connection }) => void rooms.push(connection.request.query.get("room")));
+			const client = build("?room=7");
+			clients.push(client);
+			await client.start();
+			assert.deepEqual(await client.invoke("whoAmI"), { id: "ada" });
+			assert.deepEqual(rooms, ["7"]);
+			assert.equal([...hub.lifetime][0]?.connectionId, client.connectionId);
+			assert.match(await failureOf(build("?room=8").start()), /No such room\.$/);
+		});
+
+		it(`sends a client of ${transport} away when its token has expired, and it comes back with a new one`, async () => {
+			const clock = new ManualClock(NOW);
+			const authenticate = jwtAuthentication({ secret: SECRET, issuer: ISSUER, audience: AUDIENCE, clock });
+			const mortal = createHub<AnyClient>()({
+				...OPTIONS,
+				...{ authenticate, clock, closeOnAuthenticationExpiration: true },
+				// No other reason to go while the clock leaps.
+				...{ clientTimeoutMs: 3_600_000, disconnectTimeoutMs: 3_600_000 },
+			});
+			elsewhere = createServer().map("/chat", mortal);
+			const { url } = await elsewhere.listen(0, "127.0.0.1");
+			const fetched = [60, 3_600].map((seconds) =>
+				tokenOf({ claims: { sub: `good for ${seconds}`, exp: NOW / 1_000 + seconds } }),
+			);
+			const client = new HubConnectionBuilder()
+				.withUrl(`${url}/chat`, {
+					transport: HttpTransportType[transport],
+					accessTokenFactory: async () => (await fetched[clock.now() < NOW + 60_000 ? 0 : 1]) ?? "",
+				})
+				.withAutomaticReconnect([0])
+				.configureLogging(LogLevel.None)
+				.build();
+			clients.push(client);
+			const back = deferred();
+			client.onreconnected(() => back.resolve());
+			await client.start();
+			clock.advance(59_000);
+			assert.deepEqual(await client.invoke("whoAmI"), { id: "good for 60" });
+			clock.advance(10_000);
+			await back.promise;
+			assert.deepEqual(await client.invoke("whoAmI"), { id: "good for 3600" });
+			// Gives up the last poll of the connection that has ended, which its client does not make.
+			clock.advance(5_000);
+		});
+	}
 
 	it("does not open a connection that another user negotiated", async () => {
 		const [ada, bob] = [await tokenNow(), await tokenNow({ sub: "bob" })];
