@@ -57,6 +57,26 @@ export const DEVIATIONS = {
 		ours: "refuses the second call",
 		why: "theirs loses a stream in silence",
 	},
+	"texts of details": {
+		aspNet: "with detailed errors tells clients .NET's texts of broken messages, arguments and handshakes",
+		ours: "tells its own of messages and arguments, and none of a handshake",
+		why: "they are for developers, and as clear; clients do not read them",
+	},
+	"socket that only seems alive": {
+		aspNet: "closes it where a new one comes with its token, and answers 404 to that",
+		ours: "lets the new one take over (stateful reconnect)",
+		why: "so a phone that changes networks keeps its connection",
+	},
+	"messages before the Sequence": {
+		aspNet: "handles what a client sends on a new socket before its Sequence",
+		ours: "ends the connection",
+		why: "a message without a number may be one that was handled before; no client sends it",
+	},
+	"numbers that cannot be": {
+		aspNet: "takes an Ack of what was never sent, and a Sequence below 1",
+		ours: "ends the connection",
+		why: "whose count is wrong would lose messages; no client sends it",
+	},
 	shutdown: {
 		aspNet: "cuts WebSockets and event streams without a Close message",
 		ours: "sends Close with allowReconnect on every transport",

@@ -100,12 +100,26 @@ export function messagesContract(scene: () => Scene): void {
 		});
 
 		it("tell details of it where the hub allows it", async () => {
+			const isOurs = scene().subject.deviates("texts of details");
 			const raw = await scene().raw("/detailed");
+			raw.invoke("1", "Add", 1, "two");
+			const { error: refusal } = (await raw.next()) as { error: string };
+			const failed = "Failed to invoke 'Add' due to an error on the server. InvalidDataException:";
+			assert.ok(
+				refusal.startsWith(`${failed} ${isOurs ? "Argument 2 was refused" : "Error binding arguments"}`),
+			);
 			raw.send("{}");
 			const { said, code } = await raw.last();
 			const [{ error, ...close }] = said as [{ error: string }];
 			assert.deepEqual([close, code], [{ type: 7, allowReconnect: true }, "1000 "]);
-			assert.match(error, /^Connection closed with an error\. \w+: .*type/);
+			const name = isOurs ? "TrunklineError" : "InvalidDataException";
+			assert.match(error, new RegExp(`^Connection closed with an error\\. ${name}: .*type`));
+			const other = await scene().socket("/detailed");
+			other.send("x");
+			const [{ error: failure }] = (await other.last()).said as [{ error: string }];
+			const told = "An unexpected error occurred during connection handshake.";
+			assert.equal(failure.startsWith(isOurs ? told : `${told} JsonReaderException: `), true, failure);
+			assert.equal(failure === told, isOurs);
 		});
 
 		it("are ignored where they are for nothing that runs", async () => {

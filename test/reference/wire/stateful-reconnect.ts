@@ -107,6 +107,50 @@ export function statefulReconnectContract(scene: () => Scene): void {
 			assert.deepEqual((await again.last()).said.at(-1), CLOSED);
 		});
 
+		it("lets a new socket take over from one that only seems alive", async () => {
+			const raw = await open(2);
+			raw.send(call("1"));
+			await raw.next();
+			if (!scene().subject.deviates("socket that only seems alive")) {
+				await assert.rejects(scene().socket(path), /404/);
+				assert.equal(await raw.closed, "1000 ");
+				return;
+			}
+			const again = await scene().socket(path);
+			again.send({ type: 9, sequenceId: 2 }, call("2"));
+			assert.deepEqual(await again.take(3), [{ type: 9, sequenceId: 1 }, answer("1"), answer("2")]);
+			await raw.closed;
+			assert.deepEqual(await scene().reached(id, 0), ["connected"]);
+		});
+
+		it("ends a client that sends before its Sequence", async () => {
+			const raw = await open(2);
+			raw.send(call("1"));
+			await raw.next();
+			await cut(raw);
+			const again = await scene().socket(path);
+			again.send(call("2"));
+			const isEnded = scene().subject.deviates("messages before the Sequence");
+			const first = [{ type: 9, sequenceId: 1 }, answer("1")];
+			assert.deepEqual(await again.take(3), [...first, isEnded ? CLOSED : answer("2")]);
+		});
+
+		it("ends a client that counts what never was", async () => {
+			const isEnded = scene().subject.deviates("numbers that cannot be");
+			const raw = await open(2);
+			raw.send({ type: 8, sequenceId: 50 }, call("1"));
+			assert.deepEqual(await raw.next(), isEnded ? CLOSED : answer("1"));
+			const other = await open(2);
+			other.send(call("1"));
+			await other.next();
+			await cut(other);
+			const again = await scene().socket(path);
+			await again.take(2);
+			again.send({ type: 9, sequenceId: 0 }, call("2"), call("3"), call("4"));
+			// Theirs takes two calls for messages 0 and 1, which it has.
+			assert.deepEqual(await again.next(), isEnded ? CLOSED : answer("4"));
+		});
+
 		it("carries the stock client over a lost socket, its calls and what it is sent", async () => {
 			const sockets: WebSocket[] = [];
 			class Cuttable extends WebSocket {
