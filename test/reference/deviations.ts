@@ -37,6 +37,12 @@ export const DEVIATIONS = {
 		ours: "ends the connection, as for anything else that is no JSON",
 		why: "no client sends it by accident, and nobody should work with broken text",
 	},
+	"JSON at its edges": {
+		aspNet:
+			"fails only the call where its arguments are broken, and passes over text behind a message; refuses 1.0 for a type, half a surrogate pair, and a wrong type of a field that the message has no use for",
+		ours: "takes and refuses what JSON.parse does, and looks at the fields that a message needs",
+		why: "no client writes the former; the latter harms nobody",
+	},
 	"cancel after a refused second stream": {
 		aspNet: "forgets how to cancel a stream once a second one with its invocationId was refused",
 		ours: "cancels it",

@@ -71,6 +71,23 @@ const CALLS: readonly (object | string)[] = [
 	'{"type":1,"invocationId":"1","target":"Nope","target":"Add","arguments":[1,2]}',
 ];
 
+const CALL = '"invocationId":"1","target":"Add","arguments":[1,2';
+const UNBOUND = "Failed to invoke 'Add' due to an error on the server.";
+const HALF = "\\ud83d";
+
+/** JSON on which parsers differ: what ASP.NET Core says to it, and what we do. */
+const EDGES: readonly (readonly [message: string, theirs: object, ours: object])[] = [
+	[`{"type":1,${CALL},]}`, { type: 3, invocationId: "1", error: UNBOUND }, CLOSED],
+	[`{"type":1,${CALL}]} x`, THREE, CLOSED],
+	[`{"type":1.0,${CALL}]}`, CLOSED, THREE],
+	[`{"type":1,"item":1,"sequenceId":"x",${CALL}]}`, CLOSED, THREE],
+	[
+		`{"type":1,"invocationId":"1","target":"Echo","arguments":["${HALF}"]}`,
+		CLOSED,
+		{ type: 3, invocationId: "1", result: JSON.parse(`"${HALF}"`) },
+	],
+];
+
 /** Single messages as json. */
 export function messagesContract(scene: () => Scene): void {
 	describe("messages", () => {
@@ -96,6 +113,15 @@ export function messagesContract(scene: () => Scene): void {
 				if (text.length > 0 && !scene().subject.deviates("arguments that are not UTF-8"))
 					assert.deepEqual(await raw.next(), { type: 3, invocationId: "1", result: "\ufffd" });
 				else assert.deepEqual(await raw.last(), { said: [CLOSED], code: "1000 " });
+			}
+		});
+
+		it("are read as JavaScript reads them where parsers differ", async () => {
+			const isOurs = scene().subject.deviates("JSON at its edges");
+			for (const [message, theirs, ours] of EDGES) {
+				const raw = await scene().raw();
+				raw.send(message);
+				assert.deepEqual(await raw.next(), isOurs ? ours : theirs, message);
 			}
 		});
 
