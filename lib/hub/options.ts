@@ -65,7 +65,7 @@ export interface HubOptions {
 	readonly maxConnectsPerSecond?: number | null | undefined;
 	/** Connects that may wait; more are answered 503 with `Retry-After`. @defaultValue that of the transports, 10_000 */
 	readonly maxWaitingConnects?: number | undefined;
-	/** What clients may use, in the order in which they try it. @defaultValue WebSockets, ServerSentEvents, LongPolling */
+	/** What clients may use; they try it in the order of the default, whatever the order here. @defaultValue WebSockets, ServerSentEvents, LongPolling */
 	readonly transports?: readonly TransportName[] | undefined;
 	/** How long a client without a socket (between two polls, or after a loss) may take to come back. @defaultValue 15_000 ms */
 	readonly disconnectTimeoutMs?: number | undefined;
