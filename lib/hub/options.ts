@@ -73,7 +73,7 @@ export interface HubOptions {
 	readonly longPollTimeoutMs?: number | undefined;
 	/** Lets clients that ask for it keep their connection through lost sockets. @defaultValue false */
 	readonly allowStatefulReconnects?: boolean | undefined;
-	/** Unacknowledged bytes kept for one such client before its reading and its streams wait. @defaultValue 100_000 bytes */
+	/** Unacknowledged bytes kept for one such client before its streams wait. @defaultValue 100_000 bytes */
 	readonly statefulReconnectBufferBytes?: number | undefined;
 	/** Items of an upload that wait for their method before its client is not read any more. @defaultValue 10 */
 	readonly streamBufferCapacity?: number | undefined;
