@@ -11,6 +11,8 @@ const THINKING_MS = 5_000;
 /** How long its connections live. */
 const LIFE_MS = 30_000;
 const GROUPS = 500;
+/** Groups that were not there in the warm-up: an empty one that is left would show. */
+const OWN = process.pid;
 const MOST_ITEMS = 12;
 /** Before it tries again where it was not let in. */
 const RETRY_MS = 200;
@@ -162,7 +164,7 @@ export class SoakClient {
 	}
 
 	async #group(session: Session): Promise<void> {
-		const group = `group ${this.#random.below(GROUPS)}`;
+		const group = `group ${OWN} ${this.#random.below(GROUPS)}`;
 		const joined = await session.invoke("join", group);
 		if (joined) this.#check("group", joined, null);
 		session.tell("tell", group, "hello");
