@@ -1,4 +1,7 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { request as ask, createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { HttpTransportType, type HubConnection, HubConnectionBuilder, LogLevel } from "@microsoft/signalr";
 import { deferred } from "../../lib/base/index.js";
 import { type CreateHubOptions, HubException, method } from "../../lib/index.js";
@@ -245,6 +248,42 @@ describe("hub, with @microsoft/signalr otherwise", () => {
 		const [id] = await client.invoke<string[]>("whoAmI");
 		assert.match(id ?? "", /^[A-Za-z0-9_-]{22}$/);
 		await client.stop();
+	});
+
+	it("takes a client that falls back to Server-Sent Events behind a proxy without WebSockets, and forgets its attempt", async () => {
+		server = await live({ ...USERS, disconnectTimeoutMs: 20 });
+		const { port } = server;
+		const left: string[] = [];
+		server.hub.observe({ handshakeFailed: ({ transport }) => void left.push(transport) });
+		const seen: string[] = [];
+		const proxy = createServer((request, response) => {
+			// As nginx does it by default: an upgrade goes on as a plain GET.
+			const { connection: _connection, upgrade, ...headers } = request.headers;
+			const { method = "GET", url = "/" } = request;
+			seen.push(`${upgrade ?? method} ${url.replace(/\?.*/, "")}`);
+			const onward = ask({ port, method, path: url, headers }, (answer) => {
+				response.writeHead(answer.statusCode ?? 0, answer.headers);
+				answer.pipe(response);
+			});
+			response.on("close", () => onward.destroy());
+			request.pipe(onward.on("error", () => response.destroy()));
+		});
+		await once(proxy.listen(0, "127.0.0.1"), "listening");
+		const client = new HubConnectionBuilder()
+			.withUrl(`http://127.0.0.1:${(proxy.address() as AddressInfo).port}/chat`)
+			.configureLogging(LogLevel.None)
+			.build();
+		await client.start();
+		assert.equal(await client.invoke("add", 1, 2), 3);
+		const negotiate = "POST /chat/negotiate";
+		assert.deepEqual(seen.slice(0, 4), [negotiate, "websocket /chat", negotiate, "GET /chat"]);
+		assert.equal([...server.hub.lifetime][0]?.transport, "ServerSentEvents");
+		// The plain GET was a first poll, behind which no other came.
+		await until(() => left.length > 0);
+		assert.deepEqual(left, ["LongPolling"]);
+		await client.stop();
+		proxy.closeAllConnections();
+		proxy.close();
 	});
 
 	it("shows the errors with detailedErrors", async () => {
