@@ -182,7 +182,8 @@ class LinkAcceptor implements Acceptor {
 		this.#hub.counters.add("linkRefusals");
 		if (this.#warned.has(channel)) return;
 		this.#warned.add(channel);
-		this.#refusals.tell(channel.request.remoteAddress, message);
+		const { remoteAddress } = channel.request;
+		this.#refusals.tell({ code: "ERR_LINK_REFUSED", remoteAddress }, message);
 	}
 
 	#take(channel: MessageChannel): ChannelHandler {

@@ -58,7 +58,7 @@ export interface AcceptLinksOptions {
 	 * and state is left out. @defaultValue 8_388_608 bytes
 	 */
 	readonly windowBytes?: number | undefined;
-	/** Clients that one proxy may have here; a link that opens more is ended (native links). @defaultValue 200_000 */
+	/** Clients that one proxy may have here; those beyond are refused, and may come back (native links). @defaultValue 200_000 */
 	readonly maxClientsPerProxy?: number | undefined;
 	/** How long closing waits for proxies to take what is on its way to them (native links). @defaultValue 2_000 ms */
 	readonly flushTimeoutMs?: number | undefined;

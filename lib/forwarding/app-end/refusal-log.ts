@@ -1,11 +1,18 @@
 import type { Clock, Log } from "../../base/index.js";
+import type { ErrorCode } from "../../errors/index.js";
 
 /** How long the same refusal of the same address is not told again, in milliseconds. */
 export const REFUSAL_QUIET_MS = 60_000;
 /** Refusals that are remembered; beyond, the oldest is forgotten, and would be told at once. */
 export const MAX_REFUSALS = 1_000;
 
-/** Refused links in the log. A proxy tries again and again, with each of its links: once a minute is enough. */
+/** What was refused, and to whom. */
+export interface Refusal {
+	readonly code: ErrorCode;
+	readonly remoteAddress: string;
+}
+
+/** Refused links and clients in the log. A proxy tries again and again: once a minute is enough. */
 export class RefusalLog {
 	readonly #clock: Clock;
 	readonly #log: Log;
@@ -17,7 +24,7 @@ export class RefusalLog {
 	}
 
 	/** Tells it where it is the first of its kind for a minute, with the number of those that were left out before. */
-	tell(remoteAddress: string, message: string): void {
+	tell({ code, remoteAddress }: Refusal, message: string): void {
 		const key = `${remoteAddress} ${message}`;
 		const now = this.#clock.elapsed();
 		const former = this.#told.get(key);
@@ -30,6 +37,6 @@ export class RefusalLog {
 		this.#told.delete(key);
 		this.#told.set(key, { at: now, omitted: 0 });
 		if (this.#told.size > MAX_REFUSALS) this.#told.delete(String(this.#told.keys().next().value));
-		this.#log.warn({ code: "ERR_LINK_REFUSED", remoteAddress, ...omitted }, message);
+		this.#log.warn({ code, remoteAddress, ...omitted }, message);
 	}
 }

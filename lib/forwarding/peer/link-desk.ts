@@ -3,6 +3,7 @@ import type { TrunklineError } from "../../errors/index.js";
 import { Heartbeat, type Hub, type LinkStatus, type MessageChannel } from "../../hub/index.js";
 import { type HubProtocol, LengthSplitter } from "../../protocols/index.js";
 import type { ResolvedAcceptLinksOptions } from "../app-end/accept-options.js";
+import { RefusalLog } from "../app-end/refusal-log.js";
 import {
 	answerProof,
 	checkHello,
@@ -47,6 +48,7 @@ export class LinkDesk {
 	readonly #features: readonly string[];
 	readonly #sessions = new Map<string, ProxySession>();
 	readonly #loads: LoadReports;
+	readonly #refusals: RefusalLog;
 	#versionToldAt: number | undefined;
 	readonly #links = new Map<PeerLink, LinkLife>();
 	readonly #secretOf: (proof: string) => string | undefined;
@@ -70,6 +72,7 @@ export class LinkDesk {
 		this.#features = featuresOf(hub);
 		this.#heartbeat = new Heartbeat(hub.clock, LINK_PING_MS);
 		this.#loads = new LoadReports(hub.clock, () => hub.lifetime.size);
+		this.#refusals = new RefusalLog(hub.clock, hub.log);
 		this.#linkHost = this.#makeLinkHost();
 		this.#sessionHost = this.#makeSessionHost();
 	}
@@ -127,6 +130,10 @@ export class LinkDesk {
 				maxLateBytes: windowBytes,
 			},
 			maxClients: maxClientsPerProxy,
+			full: (remoteAddress) => {
+				const text = `A proxy has as many clients here as it may (${maxClientsPerProxy}, maxClientsPerProxy): more are refused.`;
+				this.#refusals.tell({ code: "ERR_LIMIT", remoteAddress }, text);
+			},
 			closeLink: (session, place, incarnation, error) => {
 				for (const link of this.#links.keys()) {
 					if (link.session !== session || link.port?.link !== place) continue;

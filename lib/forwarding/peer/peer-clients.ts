@@ -23,6 +23,8 @@ const CLIENTS_PER_TURN = 200;
 /** What a message takes at least. */
 const LEAST_BYTES = 64;
 const REFUSED = "The connection was refused.";
+/** Refused clients that a proxy has not closed yet; beyond, it never will. Their numbers take 4 MB. */
+export const MAX_TURNED_AWAY = 100_000;
 const CLOSED_WITH_ERROR = "Connection closed with an error.";
 
 /** What the clients of a session need of it. */
@@ -32,6 +34,8 @@ export interface PeerClientsHost {
 	freeId(known: ClientConnection | undefined): Promise<void>;
 	/** None is left. */
 	emptied(): void;
+	/** A client was refused: there are as many as may be. */
+	full(): void;
 }
 
 /** Whether another instance had a client before, and how that let it go. */
@@ -44,6 +48,8 @@ export class PeerClients {
 	readonly #hub: Hub;
 	readonly #host: PeerClientsHost;
 	readonly #clients = new Map<number, PeerClient>();
+	/** Numbers of those for whom there was no room, until their proxy has closed them: nothing else is kept of them. */
+	readonly #turnedAway = new Set<number>();
 	/** Clients of which it is not known yet whether they may be here: they hear nothing that is for all. */
 	#pending = 0;
 	/** How ids of calls to clients begin, as the last one said: the same text serves all. */
@@ -87,6 +93,7 @@ export class PeerClients {
 	takeAll(): PeerClient[] {
 		const clients = [...this.#clients.values()];
 		this.#clients.clear();
+		this.#turnedAway.clear();
 		return clients;
 	}
 
@@ -106,9 +113,12 @@ export class PeerClients {
 	/** A client comes: it is let in, now or when it is known who it is. @throws TrunklineError ERR_LINK_PROTOCOL */
 	open(frame: OpenFrame): void {
 		const { client: number } = frame;
-		if (this.#clients.has(number)) throw violation(`client ${number} was opened twice`);
-		if (this.#clients.size >= this.#settings.maxClients)
-			throw violation("it has more clients than a session may have");
+		if (this.#clients.has(number) || this.#turnedAway.has(number))
+			throw violation(`client ${number} was opened twice`);
+		if (this.#clients.size >= this.#settings.maxClients) {
+			this.#turnAway(number);
+			return;
+		}
 		const context = this.#contextOf(frame);
 		if (!context) return;
 		const client = this.#clientOf(number, context);
@@ -117,6 +127,16 @@ export class PeerClients {
 		if (!known && (context.user || !this.#hub.options.transport.authenticate))
 			this.#admit(client, context, frame, context.user);
 		else void this.#admitLater(client, context, frame, known);
+	}
+
+	/** There is no room for a client: it alone is refused, and may come back. */
+	#turnAway(number: number): void {
+		if (this.#turnedAway.size >= MAX_TURNED_AWAY)
+			throw violation(`${MAX_TURNED_AWAY} clients were refused, and it has closed none of them`);
+		this.#turnedAway.add(number);
+		this.#hub.counters.add("refusals");
+		this.#host.full();
+		this.#session.stream.write({ type: "abort", client: number, allowReconnect: true, text: REFUSED });
 	}
 
 	/** A client of which its proxy cannot tell is refused; those of others go on. */
@@ -249,7 +269,10 @@ export class PeerClients {
 	/** A client has left its proxy: what it has sent before is handed on first. */
 	close({ client: number, reason: kind, text }: CloseFrame): void {
 		const client = this.#clients.get(number);
-		if (!client) return;
+		if (!client) {
+			if (this.#turnedAway.delete(number)) this.#session.stream.write({ type: "closed", client: number });
+			return;
+		}
 		const reason = { kind, error: text === "" ? undefined : new Error(text) };
 		client.left = reason;
 		const { connection } = client;

@@ -31,6 +31,8 @@ export interface ProxySessionHost {
 	readonly options: ResolvedSessionOptions;
 	readonly inboxLimits: InboxLimits;
 	readonly maxClients: number;
+	/** A client of the proxy at this address was refused: it has {@link maxClients}. */
+	full(remoteAddress: string): void;
 	closeLink(session: ProxySession, link: number, incarnation: number, error: TrunklineError): void;
 	ended(session: ProxySession, end: SessionEnd): void;
 }
@@ -91,6 +93,7 @@ export class ProxySession implements Carrier, LoadListener {
 			life: this.#life,
 			freeId: (known) => this.#freeId(known),
 			emptied: () => this.#evacuated?.resolve(),
+			full: () => host.full(peer),
 		});
 	}
 

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
+import { HubConnectionBuilder, HubConnectionState, LogLevel } from "@microsoft/signalr";
 import { LINK_HEADER, useForwarding } from "../../../lib/forwarding/index.js";
 import { answerProof } from "../../../lib/forwarding/link/link-greeting.js";
 import { writeProof } from "../../../lib/forwarding/link-proof.js";
+import { MAX_TURNED_AWAY } from "../../../lib/forwarding/peer/peer-clients.js";
 import {
 	MAX_CONTEXT_BYTES,
 	MAX_FRAME_BYTES,
@@ -305,11 +307,59 @@ describe("forwarding/native/security", () => {
 			assert.deepEqual([proxy.bye?.code, proxy.bye?.text], [1, "ERR_LINK_PROTOCOL"]);
 		});
 
-		it("more clients than a proxy may have end the session, and all of its clients", async () => {
-			const frames = bytesOf(...["a", "b", "c"].map((id, at) => opening(at + 1, id)));
-			const { code, reason } = await ends([dataOf(frames)], { maxClientsPerProxy: 2 });
+		it("one client more than a proxy may have is refused alone, is told nothing internal, and comes back when there is room", async () => {
+			const app = await scene.app({ accept: { secrets: [SECRET], maxClientsPerProxy: 1 } });
+			const proxy = await proxyTo(app.url);
+			const first = await scene.client(proxy.url);
+			assert.equal(await first.invoke("echo", 1), 1);
+			const errors: string[] = [];
+			const second = new HubConnectionBuilder()
+				.withUrl(`${proxy.url}/dotnetify`)
+				.withAutomaticReconnect({ nextRetryDelayInMilliseconds: () => 10 })
+				.configureLogging(LogLevel.None)
+				.build();
+			second.onreconnecting((error) => void errors.push(error?.message ?? ""));
+			await second.start();
+			scene.keep({ close: () => second.stop() });
+			await scene.until(() => app.hub.counters.get("refusals") >= 3);
+			assert.deepEqual(
+				[...new Set(errors)],
+				["Server returned an error on close: The connection was refused."],
+			);
+			assert.equal(await first.invoke("echo", 2), 2, "nobody else notices");
+			assert.deepEqual([app.hub.counters.get("linkSessionsLost"), app.undeliverable], [0, []]);
+			await first.stop();
+			await scene.until(() => app.connected.length === 2);
+			await until(() => second.state === HubConnectionState.Connected);
+			assert.equal(await second.invoke("echo", 3), 3);
+			const told = app.logs.filter(({ fields }) => fields["code"] === "ERR_LIMIT");
+			assert.equal(told.length, 1, "once a minute");
+			assert.match(told[0]?.message ?? "", /maxClientsPerProxy/);
+		});
+
+		it("a client that is opened twice ends the session, also where it was refused for want of room", async () => {
+			for (const numbers of [
+				[1, 1],
+				[1, 2, 2],
+			]) {
+				const frames = bytesOf(...numbers.map((number, at) => opening(number, `c${at}`)));
+				const { code, reason } = await ends([dataOf(frames)], { secrets: [SECRET], maxClientsPerProxy: 1 });
+				assert.equal(code, 3);
+				assert.match(reason, /opened twice/);
+			}
+		});
+
+		it("a proxy that opens more and more clients than it may have, and closes none, ends its session", async () => {
+			const frames = Array.from({ length: MAX_TURNED_AWAY + 2 }, (_, at) =>
+				frameOf(0x10, Buffer.concat([writeLengthPrefix(at + 1), Buffer.of(0)])),
+			);
+			const size = 50_000;
+			const segments = [0, 1, 2].map((at) =>
+				dataOf(Buffer.concat(frames.slice(at * size, (at + 1) * size)), at + 1),
+			);
+			const { code, reason } = await ends(segments, { maxClientsPerProxy: 1 });
 			assert.equal(code, 3);
-			assert.match(reason, /more clients/);
+			assert.match(reason, /closed none of them/);
 		});
 
 		it("a client of another link, or a direct one, cannot be claimed", async () => {

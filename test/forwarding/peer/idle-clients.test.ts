@@ -43,7 +43,7 @@ function setUp(): { readonly hub: Hub; readonly clients: PeerClients; readonly w
 	const clients = new PeerClients(
 		{ stream, writable: () => undefined } as unknown as ProxySession,
 		settings as unknown as ProxySessionHost,
-		{ life: { hold() {}, release() {} } as never, freeId: async () => {}, emptied: () => {} },
+		{ life: { hold() {}, release() {} } as never, freeId: async () => {}, emptied: () => {}, full: () => {} },
 	);
 	return { hub: hub as unknown as Hub, clients, written };
 }

@@ -113,6 +113,24 @@ describe("forwarding/peer/peer-clients", () => {
 		await scene.until(() => app.connected.length === 2);
 	});
 
+	it("refuses one more than there may be, and passes over what it says; its number is free when it is closed", async () => {
+		const { app, send, said } = await stage({ accept: { secrets: [SECRET], maxClientsPerProxy: 1 } });
+		send(opening(1, "a"), opening(2, "b"), calling(2, '["V",2]'), calling(1, '["V",1]'));
+		await until(() => said().includes("abort 2"));
+		await scene.until(() => app.calls.length === 1);
+		assert.deepEqual([app.connected, app.calls.map(({ client }) => client)], [["a"], ["a"]]);
+		assert.equal(app.hub.links()[0]?.clients, 1);
+		send(closing(2), closing(2), closing(1));
+		await until(() => said().includes("closed 1"));
+		assert.deepEqual(
+			said().filter((each) => each.startsWith("closed")),
+			["closed 2", "closed 1"],
+		);
+		send(opening(2, "c"));
+		await scene.until(() => app.connected.length === 2);
+		assert.equal(app.hub.counters.get("refusals"), 1);
+	});
+
 	it("does not let in one that broke the protocol before it was known who it is", async () => {
 		const { options, answer } = asking();
 		const { app, send, said } = await stage(options);
