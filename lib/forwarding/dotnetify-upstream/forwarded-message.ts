@@ -7,13 +7,14 @@ import {
 	HubTarget,
 	jsonText,
 } from "../../protocols/index.js";
+import { MESSAGE_BYTES } from "../link/held-bytes.js";
 import { LINK_PROTOCOL_NAME } from "../link-terms.js";
 import { kindOf, type LostMessage } from "../lost-message.js";
 
 /** A client's message on its way to an app server. */
 export interface ForwardedMessage extends LostMessage {
 	readonly args: readonly unknown[];
-	/** The arguments' size, for the limits on what waits and what is unconfirmed. */
+	/** About what it holds, its method and its id included, for the limits on what waits and what is unconfirmed. */
 	readonly bytes: number;
 	/** When it was queued. */
 	readonly queuedAt: number;
@@ -33,6 +34,8 @@ export interface ForwardedCall {
 	readonly args: Arguments;
 	readonly vmId: string | undefined;
 	readonly isCopy: boolean;
+	/** As its client named it, which is kept for the answer. */
+	readonly invocationId: string | undefined;
 	/** Takes the answer over; absent where nobody waits for one. */
 	readonly completer: (() => Completer) | undefined;
 	readonly queuedAt: number;
@@ -40,7 +43,7 @@ export interface ForwardedCall {
 
 /** A call as dotNetify's wire carries it. @throws TrunklineError ERR_ARGUMENTS */
 export function forwardedMessage(call: ForwardedCall, useMessagePack: boolean): ForwardedMessage {
-	const { client, isCopy, queuedAt, completer } = call;
+	const { client, isCopy, queuedAt, invocationId, completer } = call;
 	const method = currentTarget(call.target);
 	const kind = kindOf(method);
 	const args = kind === "method" ? methodArguments(call, useMessagePack) : viewModelArguments(call);
@@ -48,7 +51,7 @@ export function forwardedMessage(call: ForwardedCall, useMessagePack: boolean): 
 	const vmId = call.vmId ?? (kind !== "method" && typeof first === "string" ? first : undefined);
 	return {
 		...{ client, kind, method, args, isCopy, vmId, queuedAt },
-		bytes: sizeOf(args),
+		bytes: MESSAGE_BYTES + method.length + (invocationId?.length ?? 0) + sizeOf(args),
 		completer: kind === "method" && !isCopy ? completer?.() : undefined,
 	};
 }

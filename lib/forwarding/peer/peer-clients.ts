@@ -7,8 +7,8 @@ import {
 	MessageType,
 	type RawMessage,
 	readMessagePack,
-	valueBytes,
 } from "../../protocols/index.js";
+import { heldBytes } from "../link/held-bytes.js";
 import { checkOpenContext, type OpenContext } from "../link/open-context.js";
 import { OpenedRequest } from "../link/opened-request.js";
 import type { SessionLife } from "../observing/link-life.js";
@@ -20,8 +20,6 @@ import type { ProxySession, ProxySessionHost } from "./proxy-session.js";
 
 /** Clients that are ended in one turn when their proxy is gone; the others go on meanwhile. */
 const CLIENTS_PER_TURN = 200;
-/** What a message takes at least. */
-const LEAST_BYTES = 64;
 const REFUSED = "The connection was refused.";
 /** Refused clients that a proxy has not closed yet; beyond, it never will. Their numbers take 4 MB. */
 export const MAX_TURNED_AWAY = 100_000;
@@ -244,7 +242,7 @@ export class PeerClients {
 		const client = this.#clients.get(number);
 		if (!client) return;
 		try {
-			client.push(this.#decoded(message), Math.max(LEAST_BYTES, valueBytes(message)));
+			client.push(this.#decoded(message), heldBytes(message));
 		} catch (cause) {
 			this.#failed(client, cause);
 		}

@@ -15,11 +15,11 @@ import {
 	firstText,
 	MessageType,
 	type RawMessage,
-	valueBytes,
 } from "../../protocols/index.js";
 import { contextTextOf } from "../client-context.js";
 import type { UpstreamUrl } from "../dialing/addresses.js";
 import { unknownText } from "../dialing/link-tls.js";
+import { heldBytes } from "../link/held-bytes.js";
 import {
 	disconnectOf,
 	type ForwardedCall,
@@ -177,9 +177,10 @@ export class AppServer {
 			refuseStream(ctx);
 			return undefined;
 		}
-		const { connection: client, target, arguments: args, vmId } = ctx;
+		const { connection: client, target, arguments: args, vmId, invocationId } = ctx;
 		const completer = isCopy ? undefined : (): Completer => ctx.deferCompletion();
-		return upstream.forward(this.#forwarded({ client, target, args, vmId, isCopy, completer }));
+		const call = { client, target, args, vmId, isCopy, invocationId, completer };
+		return upstream.forward(this.#forwarded(call));
 	}
 
 	/** Another proxy is about to have a client; resolves when it can. */
@@ -229,7 +230,7 @@ export class AppServer {
 		const { connection } = ctx;
 		const forward = (message: RawMessage): Promise<void> | undefined =>
 			this.#native.forward(connection, {
-				...{ message, bytes: valueBytes(message), call: undefined, isCopy: true },
+				...{ message, bytes: heldBytes(message), call: undefined, isCopy: true },
 				waitsSince: undefined,
 			});
 		ctx.relayUploads({
@@ -284,7 +285,8 @@ export class AppServer {
 		const completer = call && ((): Completer => call.completer);
 		const vmId = firstText(message.encoding, message.arguments);
 		try {
-			const taken = this.#forwarded({ client, target, args, vmId, isCopy, completer });
+			const { invocationId } = message;
+			const taken = this.#forwarded({ client, target, args, vmId, isCopy, invocationId, completer });
 			// That wire answers such a call when it is taken.
 			if (taken.kind !== "method") call?.completer.complete(null);
 			void fallback.forward(taken);

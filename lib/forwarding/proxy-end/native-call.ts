@@ -11,6 +11,7 @@ import {
 	type RawStreamInvocation,
 	writeMessagePack,
 } from "../../protocols/index.js";
+import { heldBytes } from "../link/held-bytes.js";
 import { isAboutViewModel, kindOf, type LostMessage } from "../lost-message.js";
 import type { ForwardedClient, UpMessage } from "../upstream/forwarded-client.js";
 import type { RemoteCall } from "../upstream/remote-client.js";
@@ -19,8 +20,7 @@ import type { RemoteCall } from "../upstream/remote-client.js";
 export function upMessageOf(ctx: InvocationContext, isCopy: boolean): UpMessage {
 	const message = rawCallOf(ctx, isCopy);
 	const call = isCopy || ctx.invocationId === undefined ? undefined : callOf(ctx, message);
-	const bytes = message.arguments.length;
-	return { message, bytes, call, isCopy, waitsSince: undefined };
+	return { message, bytes: heldBytes(message), call, isCopy, waitsSince: undefined };
 }
 
 /** A call as its client wrote it. On the path of every message: objects are written out, not spread. */

@@ -1,4 +1,5 @@
-import { isCall, valueBytes } from "../../protocols/index.js";
+import { isCall } from "../../protocols/index.js";
+import { heldBytes } from "../link/held-bytes.js";
 import type { SessionEnd } from "../session/index.js";
 import { type Frame, FrameReader } from "../wire/index.js";
 import type { QueuedMessage } from "./call-queue.js";
@@ -58,6 +59,6 @@ function queuedOf(
 	// What the proxy has asked by itself it asks again by itself.
 	if (id !== undefined && remote.callOf(id)?.isOwn) return undefined;
 	const call = id === undefined ? undefined : remote.take(id);
-	const up = { message, bytes: valueBytes(message), call, isCopy: !isCalling, waitsSince };
+	const up = { message, bytes: heldBytes(message), call, isCopy: !isCalling, waitsSince };
 	return { client: remote.client, up };
 }

@@ -142,7 +142,7 @@ describe("forwarding/peer/peer-clients", () => {
 		assert.deepEqual([app.connected, app.hub.lifetime.size], [[], 0]);
 	});
 
-	it("counts what items and results hold, too: their client is held", async () => {
+	it("counts what items, results, errors, ids, headers and lists of streams hold, too: their client is held", async () => {
 		const { options } = asking();
 		const { send, said } = await stage({
 			...options,
@@ -162,9 +162,19 @@ describe("forwarding/peer/peer-clients", () => {
 			...{ type: MessageType.Completion, encoding: "json" as const, invocationId: "s", result: item },
 			...{ error: undefined, headers: undefined },
 		} as const;
+		const long = "l".repeat(6_000);
+		const call = {
+			...{ type: MessageType.Invocation, encoding: "json" as const, target: "echo", streamIds: undefined },
+			...{ invocationId: undefined, arguments: Buffer.from("[1]"), headers: undefined },
+		} as const;
+		const streamIds = Array.from({ length: 200 }, () => "s");
 		for (const [client, message] of [
 			[1, streamed],
 			[2, answered],
+			[3, { ...answered, result: undefined, error: long }],
+			[4, { ...call, invocationId: long }],
+			[5, { ...call, headers: { [long]: "value" } }],
+			[6, { ...call, streamIds }],
 		] as const) {
 			const frame: Frame = { type: "message", client, message };
 			send(opening(client, `c${client}`), frame, frame);

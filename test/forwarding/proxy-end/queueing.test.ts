@@ -59,6 +59,19 @@ describe("forwarding/proxy-end/queueing", () => {
 		assert.deepEqual(proxy.undeliverable, []);
 	});
 
+	it("counts names of methods and ids in what waits", async () => {
+		const app = await scene.fakeApp();
+		const relay = await scene.relay(app.port);
+		relay.off();
+		const proxy = await scene.proxy(relay.url, { maxQueuedBytes: 60_000 });
+		await scene.until(() => proxy.hub.links()[0]?.wire === "dotnetify");
+		const client = await scene.client(proxy.url);
+		const calls = range(4).map(() => client.invoke("m".repeat(25_000), 1));
+		for (const refused of calls.slice(2)) await assert.rejects(refused, /ERR_FORWARD_QUEUE_FULL/);
+		assert.equal(proxy.hub.links()[0]?.queued, 2);
+		for (const waiting of calls.slice(0, 2)) waiting.catch(() => {});
+	});
+
 	it("lets messages wait, and bounds them, while the app server is too slow to confirm", async () => {
 		const app = await scene.fakeApp();
 		app.holds = true;

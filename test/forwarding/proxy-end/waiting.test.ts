@@ -130,8 +130,8 @@ for (const wire of WIRES) {
 
 		for (const [what, options] of [
 			["messages", { maxQueued: 10 }],
-			// The native wire has the client's own bytes, brackets and commas included.
-			["bytes", { maxQueuedBytes: 1_060 }],
+			// About 100 of data, 9 of the target, and 64: the native wire has the client's own bytes, brackets and commas included.
+			["bytes", { maxQueuedBytes: 1_850 }],
 		] as const) {
 			it(`tells callers when too many ${what} wait in all`, async () => {
 				const relay = await scene.relay(1);

@@ -87,6 +87,38 @@ describe("forwarding/upstream/hostile-clients", () => {
 		assert.match(String(told[0]?.fields["reason"]), /headers, address and claims/);
 	});
 
+	it("long ids, targets and lists of streams count in what waits, as arguments do", async () => {
+		const app = await scene.app();
+		const relay = await scene.relay(app.port);
+		relay.off();
+		const long = "l".repeat(30_000);
+		const streamIds = Array.from({ length: 1_000 }, (_, at) => `${at}`);
+		for (const [takes, call] of [
+			[3, { invocationId: long, target: "echo", arguments: [1] }],
+			[3, { invocationId: "1", target: long, arguments: [1] }],
+			[3, { invocationId: "1", target: "echo", arguments: [long] }],
+			// A text in a list takes more than its characters.
+			[2, { invocationId: "1", target: "upload", arguments: [], streamIds }],
+		] as const) {
+			const proxy = await scene.proxy(
+				relay.url,
+				{ maxQueuedBytes: 100_000 },
+				{ maxStreamsPerConnection: 5_000 },
+			);
+			for (const at of range(takes)) {
+				const client = await rawClient(proxy);
+				client.send({ type: 1, ...call });
+				await scene.forwarded(proxy, at + 1);
+			}
+			const last = await rawClient(proxy);
+			last.send({ type: 1, ...call });
+			assert.match(JSON.stringify(await last.next()), /ERR_FORWARD_QUEUE_FULL/);
+			assert.deepEqual(codesOf(proxy), ["ERR_FORWARD_QUEUE_FULL"]);
+			assert.equal(proxy.hub.links()[0]?.queued, takes);
+		}
+		relay.on();
+	});
+
 	it("those who come and go while there is no app server are not kept", async () => {
 		setFlagsFromString("--expose-gc");
 		const collect = runInNewContext("gc") as () => void;
