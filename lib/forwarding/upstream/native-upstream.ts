@@ -300,6 +300,7 @@ export class NativeUpstream {
 	#ended(session: AppSession, end: SessionEnd): void {
 		this.#sessions.remove(session);
 		this.#addresses.leave(session);
+		this.#placement.over(session);
 		const { lost, unsent, unopened } = leftovers(session.clients, end, this.#hub.clock.elapsed());
 		const reason = `The app server ${session.url} was lost before it had confirmed the message; it may have been processed.`;
 		const failure: Undelivered = { code: "ERR_FORWARD_LINK_LOST", reason };

@@ -88,7 +88,12 @@ export class Placement {
 		if (this.#sessions.size > 1) for (const session of this.#sessions) this.#moveShared(session);
 	}
 
-	/** A session is over: its clients are opened elsewhere, or ended where only they can make their state again. */
+	/** A session is over: nothing is waited for that it was to deal with. */
+	over(session: AppSession): void {
+		this.#pace.ended(session);
+	}
+
+	/** The clients of a session that is over are opened elsewhere, or ended where only they can make their state again. */
 	resettle(remotes: readonly RemoteClient[], isReopening: boolean): void {
 		const left: ForwardedClient[] = [];
 		for (const remote of remotes) {
@@ -164,6 +169,7 @@ export class Placement {
 	clear(): void {
 		this.#isClosed = true;
 		this.#homeless.clear();
+		this.#pace.clear();
 		if (this.#turn) clearImmediate(this.#turn);
 		this.#turn = undefined;
 		for (const [client] of this.#moves) this.#release(client);
