@@ -19,7 +19,6 @@ import {
 import { contextTextOf } from "../client-context.js";
 import type { UpstreamUrl } from "../dialing/addresses.js";
 import { unknownText } from "../dialing/link-tls.js";
-import { heldBytes } from "../link/held-bytes.js";
 import {
 	disconnectOf,
 	type ForwardedCall,
@@ -29,6 +28,7 @@ import {
 import type { MessageLink } from "../dotnetify-upstream/link.js";
 import { LinkPool } from "../dotnetify-upstream/link-pool.js";
 import { type PoolMaker, Upstream } from "../dotnetify-upstream/upstream.js";
+import { heldBytes } from "../link/held-bytes.js";
 import type { ForwardingFailure, LostMessage } from "../lost-message.js";
 import { LinkLife } from "../observing/link-life.js";
 import { dotNetifyStatus } from "../observing/upstream-status.js";

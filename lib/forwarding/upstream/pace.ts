@@ -11,7 +11,7 @@ export const BATCHES_UNDER_WAY = 4;
 /** A batch that takes no longer lets one more be on its way beside it; one that does leaves one, in milliseconds. */
 const PROMPT_MS = 100;
 /** After which a batch is waited for no more, in milliseconds. */
-const LONGEST_MS = 250;
+export const LONGEST_MS = 250;
 /** The same at most, where nobody else is there and nothing is dealt with, in milliseconds: twice as long each time. */
 const MOST_PATIENT_MS = 4_000;
 

@@ -251,8 +251,11 @@ export class Placement {
 			if (isGoingOn && client?.home) sessions.add(client.home.session);
 		}
 		this.#pace.sent(sessions);
-		if (!isGoingOn) return;
-		this.#turn = setImmediate(() => {
+		if (isGoingOn) this.#plan();
+	}
+
+	#plan(): void {
+		this.#turn ??= setImmediate(() => {
 			this.#turn = undefined;
 			this.#next();
 		});
@@ -283,7 +286,11 @@ export class Placement {
 	#arrived(client: ForwardedClient): void {
 		const move = this.#moves.get(client);
 		if (!move || --move.leaving > 0) return;
-		if (!this.#resume(client)) this.#homeless.push(client);
+		// Many may come at once: one that has nothing to say is opened in its turn, the others by what they have said.
+		if (client.remotes.length === 0 && !client.isLeaving) {
+			this.#homeless.push(client);
+			this.#plan();
+		} else if (!this.#resume(client)) this.#homeless.push(client);
 		this.#release(client);
 	}
 

@@ -1,9 +1,13 @@
 import assert from "node:assert/strict";
+import { type Clock, systemClock, type Timer } from "../../../lib/base/index.js";
 import { NEW_SESSION_FEATURE } from "../../../lib/forwarding/link/link-greeting.js";
 import { DRAINED_FEATURE } from "../../../lib/forwarding/link/link-terms.js";
+import { LONGEST_MS } from "../../../lib/forwarding/upstream/pace.js";
+import type { Candidate } from "../../../lib/forwarding/upstream/pick.js";
 import type { Frame, MessageFrame } from "../../../lib/forwarding/wire/index.js";
 import { ManualClock } from "../../../lib/index.js";
-import { MessageType } from "../../../lib/protocols/index.js";
+import { Arguments, MessageType } from "../../../lib/protocols/index.js";
+import { FakeWire, identityOf, settle } from "../../hub/fakes.js";
 import { until } from "../../hub/live.js";
 import { framesOf } from "../recorded/recording.js";
 import { range, Scene, type Station } from "../support/scene.js";
@@ -33,6 +37,16 @@ function saidBy(proxy: PlayedProxy): string[] {
 		if (frame.type === "record") return `${frame.client}: ${frame.record.toString().slice(0, -1)}`;
 		return "client" in frame ? `${frame.client}: ${frame.type}` : frame.type;
 	});
+}
+
+/** A clock by which nobody is late. */
+class PatientClock implements Clock {
+	readonly now = systemClock.now;
+	readonly elapsed = systemClock.elapsed;
+
+	schedule(delayMs: number, task: () => void): Timer {
+		return delayMs === LONGEST_MS ? { cancel: () => {} } : systemClock.schedule(delayMs, task);
+	}
 }
 
 describe("forwarding/native/draining", () => {
@@ -189,5 +203,37 @@ describe("forwarding/native/draining", () => {
 		await scene.client(proxy.url);
 		await scene.until(() => farm.framesAt(to).length === 3);
 		assert.equal(farm.framesAt(from).length, 4);
+	});
+
+	it("a proxy opens those that were handed over at the pace of who takes them, and at once who has something to say", async () => {
+		const pick = (_key: string, candidates: readonly Candidate[]): Candidate | undefined =>
+			candidates.find(({ name }) => name.startsWith("01")) ?? candidates[0];
+		const farm = await PlayedFarm.open(scene, pick, { clock: new PatientClock() });
+		const { hub } = farm.proxy;
+		const [from, to] = [0, 1];
+		const opensAt = (at: number): number[] =>
+			farm.framesAt(at).flatMap((frame) => (frame.type === "open" ? frame.client : []));
+		const countAt = (at: number, type: Frame["type"]): number =>
+			farm.framesAt(at).filter((frame) => frame.type === type).length;
+		const clients = Array.from({ length: 250 }, (_, at) => hub.open(identityOf(`c${at}`), new FakeWire()));
+		await scene.until(() => opensAt(from).length === clients.length);
+		farm.say(from, { type: "drain", timeoutMs: 0 });
+		await scene.until(() => countAt(from, "close") === clients.length);
+		const call = { type: MessageType.Invocation, invocationId: "1", target: "later" } as const;
+		void clients.at(-1)?.receive({ ...call, arguments: Arguments.of([]) });
+		await settle();
+		farm.say(from, ...opensAt(from).map((client): Frame => ({ type: "closed", client })));
+		await scene.until(() => opensAt(to).length > 100);
+		await settle();
+		assert.equal(opensAt(to).length, 101, "a batch, and the one that called");
+		assert.equal(countAt(to, "message"), 1);
+		while (opensAt(to).length < clients.length) {
+			const before = opensAt(to).length;
+			farm.say(to, { type: "load", clients: before, delayMs: 0 });
+			await scene.until(() => opensAt(to).length > before);
+		}
+		assert.equal(opensAt(to).length, clients.length);
+		assert.equal(hub.counters.get("clientsMigrated"), clients.length);
+		await Promise.all(clients.map((client) => client.ended({ kind: "closed" })));
 	});
 });

@@ -87,7 +87,7 @@ describe("forwarding/native/loads", () => {
 		/** Ends so many clients of an app server's. */
 		leave(at: number, clients: number): Promise<void>;
 	}> {
-		const played = await PlayedFarm.open(scene, pick, maxDelayMs);
+		const played = await PlayedFarm.open(scene, pick, { maxDelayMs });
 		const { proxy } = played;
 		const told: LinkLoadFacts[] = [];
 		proxy.hub.observe({

@@ -1,3 +1,4 @@
+import type { Clock } from "../../../lib/base/index.js";
 import { replicas, useForwarding } from "../../../lib/forwarding/index.js";
 import type { PickStrategy } from "../../../lib/forwarding/upstream/pick.js";
 import type { Frame } from "../../../lib/forwarding/wire/index.js";
@@ -20,7 +21,11 @@ export class PlayedFarm {
 	}
 
 	/** Resolves when the proxy has a link to each. */
-	static async open(scene: Scene, pick: PickStrategy, maxDelayMs?: number): Promise<PlayedFarm> {
+	static async open(
+		scene: Scene,
+		pick: PickStrategy,
+		{ maxDelayMs, clock }: { maxDelayMs?: number | undefined; clock?: Clock } = {},
+	): Promise<PlayedFarm> {
 		const apps: PlayedApp[] = [];
 		for (const at of [0, 1]) {
 			const instance = Buffer.alloc(16, at + 1);
@@ -29,7 +34,7 @@ export class PlayedFarm {
 		}
 		const urls = apps.map(({ url }) => url);
 		const list = replicas(urls, { pick, maxDelayMs });
-		const proxy = await scene.station({ setUp: (hub) => void hub.use(useForwarding(list, LINK)) });
+		const proxy = await scene.station({ clock, setUp: (hub) => void hub.use(useForwarding(list, LINK)) });
 		const links = (): number => proxy.hub.links().reduce((sum, { links: count }) => sum + count, 0);
 		while (links() < 2) await new Promise((resolve) => setImmediate(resolve));
 		return new PlayedFarm(proxy, apps);
