@@ -205,7 +205,7 @@ export class NativeUpstream {
 		await this.#flushed();
 		for (const session of [...this.#sessions]) session.stream.end("closed");
 		for (const { client, up } of this.#delivery.clear()) this.#delivery.fail(client, up, this.#closedFailure);
-		this.#placement.clear();
+		this.#placement.close();
 		this.#clients.clear();
 		this.#delivery.freeRoom();
 		await this.#addresses.close();

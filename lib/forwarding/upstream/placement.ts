@@ -166,8 +166,14 @@ export class Placement {
 		return this.#moves.get(client)?.over.promise;
 	}
 
-	clear(): void {
+	/** Opens and moves nobody any more. */
+	close(): void {
 		this.#isClosed = true;
+		this.clear();
+	}
+
+	/** Forgets who waits, and who is being moved; who comes later has a place as before. */
+	clear(): void {
 		this.#homeless.clear();
 		this.#pace.clear();
 		if (this.#turn) clearImmediate(this.#turn);

@@ -1,7 +1,11 @@
 import assert from "node:assert/strict";
 import { type Clock, systemClock } from "../../../lib/base/index.js";
+import type { LinkStatus } from "../../../lib/index.js";
 import { until } from "../../hub/live.js";
 import { codesOf, range, Scene, SECRET, type Station } from "../support/scene.js";
+
+/** After which a server that knew no native link is asked again. */
+const ASKED_AGAIN_MS = 600_000;
 
 /** An app server that knows no native link, and a relay to it that is closed. */
 async function awayApp(scene: Scene): Promise<{ app: Station; open(): void; url: string }> {
@@ -147,5 +151,35 @@ describe("forwarding/proxy-end/app-server", () => {
 		open();
 		assert.match((await failed).message, /ERR_FORWARD_UNSUPPORTED/);
 		assert.deepEqual(codesOf(proxy), ["ERR_FORWARD_UNSUPPORTED"]);
+	});
+
+	it("opens clients again where a server came to speak native links, and was restarted since", async () => {
+		const asks: (() => void)[] = [];
+		const clock: Clock = {
+			now: systemClock.now,
+			elapsed: systemClock.elapsed,
+			schedule(delayMs, task) {
+				if (delayMs !== ASKED_AGAIN_MS) return systemClock.schedule(delayMs, task);
+				asks.push(task);
+				return { cancel() {} };
+			},
+		};
+		const dotNetify: object = { nativeLinks: false };
+		const app = await scene.app({ accept: { secrets: [SECRET], ...dotNetify } });
+		const relay = await scene.relay(app.port);
+		const proxy = await scene.proxy(relay.url, { connectionPoolSize: 1 }, { clock });
+		const link = (): LinkStatus | undefined => proxy.hub.links()[0];
+		await until(() => link()?.wire === "dotnetify" && link()?.links === 1);
+		const first = await scene.app({ recovery: "reopen" });
+		relay.targets = [first.port];
+		for (const ask of asks) ask();
+		await until(() => link()?.wire === "native" && link()?.links === 1);
+		const client = await scene.client(proxy.url);
+		await scene.until(() => first.connected.includes(client.id));
+		const second = await scene.app({ recovery: "reopen" });
+		relay.targets = [second.port];
+		relay.cut();
+		await scene.until(() => second.connected.includes(client.id));
+		assert.equal(await client.invoke("echo", 1), 1);
 	});
 });
