@@ -5,6 +5,9 @@ import type { Recovery } from "../observing/link-life.js";
 import type { AppSession } from "./app-session.js";
 import type { RemoteCall, RemoteClient, Replay } from "./remote-client.js";
 
+/** Streams that are remembered before it is looked which of them are over: some more than a client may have by default. */
+const MAX_STREAMS = 128;
+
 /** A client's message on its way up. */
 export interface UpMessage {
 	readonly message: RawMessage;
@@ -104,6 +107,14 @@ export class ForwardedClient {
 	opened(streamIds: readonly string[], remote: RemoteClient): void {
 		this.#streams ??= new Map();
 		for (const id of streamIds) this.#streams.set(id, remote);
+		if (this.#streams.size > MAX_STREAMS) this.#forgetStreams(this.#streams);
+	}
+
+	/** Streams of calls that were refused, or answered before their end, have none: nothing tells of it. */
+	#forgetStreams(streams: Map<string, RemoteClient>): void {
+		// What waits may be the end of one.
+		if (this.waiting > 0 || this.parked) return;
+		for (const id of streams.keys()) if (!this.connection.streams.isUploading(id)) streams.delete(id);
 	}
 
 	/** Where a message goes that belongs to a call or to a stream of one; undefined where that is over. */

@@ -99,6 +99,11 @@ export class ClientStreams {
 		if (this.#uploads.get(upload.streamId) === upload) this.#uploads.delete(upload.streamId);
 	}
 
+	/** Whether something can still come of an upload of this id. */
+	isUploading(streamId: string): boolean {
+		return this.#uploads.has(streamId);
+	}
+
 	/** Takes an item of an upload; a returned promise asks for back-pressure. Unknown ids are passed over. */
 	item(message: StreamItemMessage): Promise<void> | undefined {
 		return this.#uploads.get(message.invocationId)?.push(message);

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { type Deferred, deferred } from "../../../lib/base/index.js";
 import { acceptLinks } from "../../../lib/forwarding/index.js";
+import { ForwardedClient } from "../../../lib/forwarding/upstream/forwarded-client.js";
+import type { RemoteClient } from "../../../lib/forwarding/upstream/remote-client.js";
 import {
 	type ClientConnection,
 	createHub,
@@ -10,7 +12,7 @@ import {
 } from "../../../lib/index.js";
 import { Arguments, MessageType } from "../../../lib/protocols/index.js";
 import { FakeWire, identityOf, settle } from "../../hub/fakes.js";
-import { Scene, SECRET } from "../support/scene.js";
+import { range, Scene, SECRET } from "../support/scene.js";
 
 /** Streams that a client may have, at the proxy and at the app server. */
 const MOST = 2;
@@ -110,5 +112,46 @@ describe("forwarding/upstream, places of streams", () => {
 		await stream("taken", "idle");
 		assert.deepEqual(told("taken"), [1]);
 		assert.deepEqual([client.streams.size, there.streams.size], [1, 1]);
+	});
+});
+
+const PLACE = { callOf: () => undefined } as unknown as RemoteClient;
+
+function clientOf(uploading: ReadonlySet<string>): ForwardedClient {
+	const streams = { isUploading: (id: string) => uploading.has(id) };
+	return new ForwardedClient({ streams } as unknown as ClientConnection);
+}
+
+describe("forwarding/upstream/forwarded-client", () => {
+	it("knows where what comes of a stream goes until its end", () => {
+		const client = clientOf(new Set(["a", "b"]));
+		client.opened(["a", "b"], PLACE);
+		client.closed("a");
+		assert.deepEqual([client.remoteOf("a"), client.remoteOf("b")], [undefined, PLACE]);
+		client.left(PLACE);
+		assert.equal(client.remoteOf("b"), undefined);
+	});
+
+	it("forgets the streams of calls that were refused or answered, however many there are, and none that goes on", () => {
+		const client = clientOf(new Set(["long"]));
+		client.opened(["long"], PLACE);
+		for (const call of range(1_000))
+			client.opened(
+				range(10).map((at) => `${call}.${at}`),
+				PLACE,
+			);
+		const known = range(1_000).flatMap((call) =>
+			range(10).filter((at) => client.remoteOf(`${call}.${at}`) !== undefined),
+		);
+		assert.ok(known.length <= 128, `${known.length} are known`);
+		assert.equal(client.remoteOf("long"), PLACE);
+	});
+
+	it("forgets none while messages of the client wait: the end of one may be among them", () => {
+		for (const held of [{ waiting: 1 }, { parked: [] }]) {
+			const client = Object.assign(clientOf(new Set()), held);
+			client.opened(range(200).map(String), PLACE);
+			assert.equal(client.remoteOf("0"), PLACE);
+		}
 	});
 });
