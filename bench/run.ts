@@ -70,15 +70,47 @@ async function run({ questions, sizes, mode, isWriting, isProfiling }: Settings)
 	const head = ["# Benchmarks", machineLines().join("\n"), HOW].join("\n\n");
 	print(`${head}\n`);
 	const sections = new Map<string, string>();
-	for (const question of questions) {
+	const asked = questions.map((question) => async (): Promise<Answer> => {
 		const { title, measure } = isProfiling ? PROFILE : SECTIONS[question];
 		const when = `${today()}, ${mode} run; load average before: ${loadAverage()}.`;
-		const body = `${when}\n\n${await measure(sizes, progress)}`;
+		return { title, body: `${when}\n\n${await measure(sizes, progress)}` };
+	});
+	await inOrder(asked, sizes.questionsAtOnce, ({ title, body }) => {
 		progress("");
 		print(`## ${title}\n\n${body}\n`);
 		sections.set(title, body);
-	}
+	});
 	if (isWriting) write({ head, sections });
+}
+
+interface Answer {
+	readonly title: string;
+	readonly body: string;
+}
+
+/** Asks so many at the same time, and shows answers in the order of their questions. @throws what the first question fails with, once no other is under way */
+async function inOrder(
+	asked: readonly (() => Promise<Answer>)[],
+	atOnce: number,
+	show: (answer: Answer) => void,
+): Promise<void> {
+	const left = [...asked.entries()];
+	const answers: (Answer | undefined)[] = asked.map(() => undefined);
+	let shown = 0;
+	const askOn = async (): Promise<void> => {
+		for (let next = left.shift(); next; next = left.shift()) {
+			const [at, ask] = next;
+			try {
+				answers[at] = await ask();
+			} catch (error) {
+				left.length = 0;
+				throw error;
+			}
+			for (let answer = answers[shown]; answer; answer = answers[++shown]) show(answer);
+		}
+	};
+	const ends = await Promise.allSettled(Array.from({ length: atOnce }, askOn));
+	for (const end of ends) if (end.status === "rejected") throw end.reason;
 }
 
 function write(measured: Document): void {

@@ -29,6 +29,8 @@ export interface Sizes {
 	readonly comparedIdleClients: number;
 	/** Its server takes a while to build. */
 	readonly withAspNet: boolean;
+	/** Questions that are asked at the same time: with more than one, no figure means anything. */
+	readonly questionsAtOnce: number;
 }
 
 const FULL: Sizes = {
@@ -48,6 +50,7 @@ const FULL: Sizes = {
 		comparedFanOutClients: [1_000, 5_000],
 		comparedIdleClients: 5_000,
 		withAspNet: true,
+		questionsAtOnce: 1,
 	},
 };
 
@@ -78,6 +81,7 @@ const SMOKE: Sizes = {
 		recoveryRounds: 1,
 	},
 	...{ comparedEchoClients: [10], comparedFanOutClients: [20], comparedIdleClients: 50, withAspNet: false },
+	questionsAtOnce: 3,
 };
 
 /** The questions, in the order in which they are answered. */

@@ -13,6 +13,11 @@ describe("bench/settings", () => {
 		assert.ok(sizes.idleClients >= 2_000);
 	});
 
+	it("asks one question at a time where it measures", () => {
+		const atOnce = [[], ["--quick"], ["--smoke"]].map((flags) => parseSettings(flags).sizes.questionsAtOnce);
+		assert.deepEqual(atOnce, [1, 1, 3]);
+	});
+
 	it("takes questions by name, and puts them in its own order", () => {
 		assert.deepEqual(parseSettings(["--quick", "idle", "echo"]).questions, ["echo", "idle"]);
 	});
