@@ -5,7 +5,7 @@ import { WebSocket } from "ws";
 
 /** What the page is told to do. */
 export type PageAction =
-	| { readonly do: "configure"; readonly url: string; readonly hub?: HubSettings }
+	| { readonly do: "configure"; readonly url: string; readonly hub?: HubSettings; readonly delays?: readonly number[] }
 	| {
 			readonly do: "connect";
 			readonly vmId: string;
@@ -47,7 +47,11 @@ interface StockViewModel {
 interface StockDotnetify {
 	hubServerUrl: string;
 	hubOptions: object;
-	hub: { readonly _connection?: { readonly connectionId?: string | null } | null };
+	hub: {
+		readonly _connection?: { readonly connectionId?: string | null } | null;
+		/** Seconds until it tries again, try by try. */
+		reconnectDelay: readonly number[];
+	};
 	connectionStateHandler: (state: string, exception?: Error) => void;
 	connect(vmId: string, options: object): StockViewModel;
 }

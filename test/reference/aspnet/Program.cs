@@ -16,7 +16,7 @@ builder.Services.AddSignalR()
     .AddHubOptions<HastyHub>(options =>
     {
         options.HandshakeTimeout = TimeSpan.FromMilliseconds(300);
-        options.KeepAliveInterval = TimeSpan.FromMilliseconds(300);
+        options.KeepAliveInterval = TimeSpan.FromMilliseconds(100);
         options.ClientTimeoutInterval = TimeSpan.FromMilliseconds(600);
     });
 
@@ -26,13 +26,15 @@ app.MapHub<DetailedHub>("/detailed");
 app.MapHub<ParallelHub>("/parallel");
 app.MapHub<HastyHub>("/hasty", options =>
 {
-    options.LongPolling.PollTimeout = TimeSpan.FromMilliseconds(300);
+    options.LongPolling.PollTimeout = TimeSpan.FromMilliseconds(100);
 });
 app.MapHub<WebSocketsHub>("/websockets", options =>
 {
     options.Transports = Microsoft.AspNetCore.Http.Connections.HttpTransportType.WebSockets;
 });
 app.MapHub<StatefulHub>("/stateful", options => options.AllowStatefulReconnects = true);
+// Where ours acknowledges more often; here it is once in a second everywhere.
+app.MapHub<StatefulHub>("/acknowledging", options => options.AllowStatefulReconnects = true);
 
 await app.StartAsync();
 Console.WriteLine(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First());

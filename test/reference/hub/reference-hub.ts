@@ -18,13 +18,15 @@ const HUBS: Readonly<Record<string, HubOptions>> = {
 	"/parallel": { maximumParallelInvocations: 2 },
 	"/hasty": {
 		handshakeTimeoutMs: 300,
-		keepAliveIntervalMs: 300,
+		keepAliveIntervalMs: 100,
 		clientTimeoutMs: 600,
-		longPollTimeoutMs: 300,
+		longPollTimeoutMs: 100,
 		disconnectTimeoutMs: 600,
 	},
 	"/websockets": { transports: ["WebSockets"] },
 	"/stateful": { allowStatefulReconnects: true },
+	// Acks go with the heartbeat: four in a keep-alive interval, one in a second at least.
+	"/acknowledging": { allowStatefulReconnects: true, keepAliveIntervalMs: 400 },
 };
 
 /** A running server that the contract suite can talk to. */

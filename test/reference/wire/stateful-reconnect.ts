@@ -9,19 +9,23 @@ const CLOSED = { type: 7, error: "Connection closed with an error.", allowReconn
 const call = (invocationId: string): object => ({ type: 1, invocationId, target: "Add", arguments: [1, 2] });
 const answer = (invocationId: string): object => ({ type: 3, invocationId, result: 3 });
 
+const isAck = (said: unknown): boolean => (said as { readonly type: number }).type === 8;
+
+/** An Ack comes in its own time, which may be before the answers. */
+function acksLast(said: readonly unknown[]): unknown[] {
+	return [...said.filter((message) => !isAck(message)), ...said.filter(isAck)];
+}
+
 /** Stateful reconnect by hand. */
 export function statefulReconnectContract(scene: () => Scene): void {
 	describe("stateful reconnect", () => {
 		let path: string;
 		let id: string;
-		const open = async (version: number): Promise<RawClient> => {
+		const open = async (version: number, hub = "/stateful"): Promise<RawClient> => {
 			const query = "negotiateVersion=1&useStatefulReconnect=true";
-			const { connectionId, connectionToken = "" } = await negotiate(
-				`${scene().subject.url}/stateful`,
-				query,
-			);
+			const { connectionId, connectionToken = "" } = await negotiate(scene().subject.url + hub, query);
 			id = connectionId;
-			path = `/stateful?id=${encodeURIComponent(connectionToken)}`;
+			path = `${hub}?id=${encodeURIComponent(connectionToken)}`;
 			const raw = await scene().socket(path);
 			await raw.handshake(version);
 			return raw;
@@ -34,11 +38,11 @@ export function statefulReconnectContract(scene: () => Scene): void {
 		};
 
 		it("acknowledges what it got", async () => {
-			const raw = await open(2);
+			const raw = await open(2, "/acknowledging");
 			raw.send(call("1"), call("2"), { type: 6 });
-			assert.deepEqual(await raw.take(3), [answer("1"), answer("2"), { type: 8, sequenceId: 2 }]);
+			assert.deepEqual(acksLast(await raw.take(3)), [answer("1"), answer("2"), { type: 8, sequenceId: 2 }]);
 			raw.send(call("3"));
-			assert.deepEqual(await raw.take(2), [answer("3"), { type: 8, sequenceId: 3 }]);
+			assert.deepEqual(acksLast(await raw.take(2)), [answer("3"), { type: 8, sequenceId: 3 }]);
 		});
 
 		it("sends again what was not acknowledged, behind its Sequence", async () => {
