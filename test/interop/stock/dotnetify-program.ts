@@ -5,7 +5,7 @@ import { WebSocket } from "ws";
 
 /** What the page is told to do. */
 export type PageAction =
-	| { readonly do: "configure"; readonly url: string; readonly hub?: HubSettings; readonly delays?: readonly number[] }
+	| { readonly do: "configure"; readonly url: string; readonly hub?: HubSettings }
 	| {
 			readonly do: "connect";
 			readonly vmId: string;
@@ -18,6 +18,8 @@ export type PageAction =
 
 /** What goes into `dotnetify.hubOptions`. */
 export interface HubSettings {
+	/** Seconds until it tries again, try by try; this goes into `dotnetify.hub`. */
+	readonly reconnectDelay?: readonly number[];
 	readonly skipNegotiation?: boolean;
 	readonly transport?: readonly string[];
 }
@@ -49,7 +51,6 @@ interface StockDotnetify {
 	hubOptions: object;
 	hub: {
 		readonly _connection?: { readonly connectionId?: string | null } | null;
-		/** Seconds until it tries again, try by try. */
 		reconnectDelay: readonly number[];
 	};
 	connectionStateHandler: (state: string, exception?: Error) => void;
@@ -94,8 +95,7 @@ class Page {
 	perform(action: PageAction): void {
 		switch (action.do) {
 			case "configure":
-				this.#dotnetify.hubServerUrl = action.url;
-				this.#dotnetify.hubOptions = { ...this.#dotnetify.hubOptions, ...action.hub };
+				this.#configure(action.url, action.hub);
 				return;
 			case "connect":
 				this.#connect(action.vmId, { ...action.state }, action.options);
@@ -110,6 +110,12 @@ class Page {
 				this.#viewModels.get(action.vmId)?.$destroy();
 				this.#viewModels.delete(action.vmId);
 		}
+	}
+
+	#configure(url: string, { reconnectDelay, ...options }: HubSettings = {}): void {
+		this.#dotnetify.hubServerUrl = url;
+		this.#dotnetify.hubOptions = { ...this.#dotnetify.hubOptions, ...options };
+		if (reconnectDelay) this.#dotnetify.hub.reconnectDelay = reconnectDelay;
 	}
 
 	#connect(
