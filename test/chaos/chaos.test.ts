@@ -2,7 +2,15 @@ import assert from "node:assert/strict";
 import { tableOf } from "./books/table.js";
 import { failLinks, failProcesses } from "./chaos.js";
 
-const SETTINGS = { seed: 5, messages: 10_000, faults: 12, deaths: 4, clients: 24, proxies: 2 };
+const SETTINGS = {
+	seed: 5,
+	messages: 10_000,
+	faults: 12,
+	deaths: 4,
+	mostLifeMs: 800,
+	clients: 24,
+	proxies: 2,
+};
 
 describe("chaos/chaos", function () {
 	this.timeout(60_000);

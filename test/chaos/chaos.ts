@@ -15,6 +15,8 @@ export interface ChaosSettings {
 	readonly faults: number;
 	/** Processes that die, in the second part. */
 	readonly deaths: number;
+	/** How long all may work at most until the next one dies, in milliseconds. @defaultValue 2_000 */
+	readonly mostLifeMs?: number;
 	readonly clients: number;
 	readonly proxies: number;
 }
@@ -38,7 +40,7 @@ const TICK_MS = 50;
 const POLL_MS = 10;
 /** Faults come one after another, whatever the load does. */
 const LEAST_GAP_MS = 20;
-/** How long a process is away, and how long it may work until the next one dies, in milliseconds. */
+/** How long a process is away, in milliseconds. */
 const MOST_AWAY_MS = 1_000;
 const MOST_LIFE_MS = 2_000;
 /** The shortest time between links' faults while processes die. */
@@ -74,20 +76,20 @@ async function die(stage: Stage, how: (typeof DEATHS)[number], random: Random): 
 }
 
 /** Processes that die and come back, one at a time, while links have faults. */
-const deaths: Part = async (stage, _load, { seed, deaths: total }) => {
+const deaths: Part = async (stage, _load, { seed, deaths: total, mostLifeMs = MOST_LIFE_MS }) => {
 	const random = new Random(seed, 2);
 	const faults = new Faults(stage.relays, new Random(seed, 3));
 	const done = new Map<string, number>();
 	const timer = setInterval(() => faults.strike(), FAULT_GAP_MS);
 	for (let at = 0; at < total; at++) {
-		await wait(random.below(MOST_LIFE_MS));
+		await wait(random.below(mostLifeMs));
 		const how = DEATHS[at % DEATHS.length] as (typeof DEATHS)[number];
 		await die(stage, how, random);
 		count(done, how);
 	}
 	clearInterval(timer);
 	faults.heal();
-	await wait(MOST_LIFE_MS / 2);
+	await wait(mostLifeMs / 2);
 	for (const [fault, times] of faults.counts) done.set(fault, times);
 	return done;
 };
