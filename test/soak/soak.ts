@@ -5,7 +5,7 @@ import { SoakChild } from "./soak-child.js";
 const LOADS = 2;
 /** Longer than anything that is given up may stay. */
 const QUIET_TIMEOUT_MS = 40_000;
-const QUIET_POLL_MS = 500;
+const QUIET_POLL_MS = 100;
 
 /** How many clients, and for how long. */
 export interface SoakSettings {
