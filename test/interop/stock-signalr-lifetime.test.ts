@@ -79,16 +79,16 @@ describe("interop/stock-signalr-lifetime: @microsoft/signalr, pings", function (
 });
 
 async function pingAndCease(scene: Scene): Promise<void> {
-	await scene.open({ app: chatHub, doorOptions: { clientTimeoutMs: 1_500, keepAliveIntervalMs: 100 } });
+	await scene.open({ app: chatHub, doorOptions: { clientTimeoutMs: 1_000, keepAliveIntervalMs: 100 } });
 	const { connection } = await scene.connect({
 		prepare: (prepared) => {
-			prepared.serverTimeoutInMilliseconds = 1_500;
+			prepared.serverTimeoutInMilliseconds = 1_000;
 			prepared.keepAliveIntervalInMilliseconds = 100;
 		},
 	});
 	const end = closed(connection);
 	// Nothing but pings for longer than both time-outs.
-	assert.equal(await connection.invoke("slow", 3_500), 3_500, scene.name);
+	assert.equal(await connection.invoke("slow", 2_200), 2_200, scene.name);
 	connection.keepAliveIntervalInMilliseconds = 60_000;
 	assert.match(await end, /Connection closed with an error/, scene.name);
 }
