@@ -1,5 +1,5 @@
 import { type HubConnection, HubConnectionState } from "@microsoft/signalr";
-import type { WebSocket } from "ws";
+import { WebSocket } from "ws";
 import { Backoff, type Timer } from "../../base/index.js";
 import { type DialSettings, tellFailed, tellLost } from "./dialed-connection.js";
 
@@ -111,6 +111,8 @@ export class ConnectAttempts {
 	}
 
 	async #stop(connection: HubConnection | undefined): Promise<void> {
+		// `stop` would wait for the answer to the upgrade, which may never come.
+		if (this.#socket?.readyState === WebSocket.CONNECTING) this.#socket.terminate();
 		await connection?.stop().catch(() => {});
 		this.#socket?.terminate();
 	}

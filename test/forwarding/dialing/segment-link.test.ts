@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
-import { ManualClock, silentLog } from "../../../lib/base/index.js";
+import { once } from "node:events";
+import { type AddressInfo, createServer, type Socket } from "node:net";
+import { ManualClock, silentLog, systemClock } from "../../../lib/base/index.js";
 import { SegmentLink, type SegmentLinkListener } from "../../../lib/forwarding/dialing/segment-link.js";
 
 const NOBODY: SegmentLinkListener = {
@@ -30,5 +32,25 @@ describe("forwarding/dialing/segment-link", () => {
 		}
 		assert.deepEqual(new Set(reasons), new Set(["Cannot resolve 'ftp://nobody/x'."]));
 		await link.close();
+	});
+
+	it("closes at once where its address takes the connection and never answers the upgrade", async () => {
+		const server = createServer().listen(0, "127.0.0.1");
+		await once(server, "listening");
+		const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/x`;
+		const link = new SegmentLink(
+			0,
+			{
+				...{ url, secret: undefined, firstPlace: 0, clock: systemClock, log: silentLog },
+				...{ reconnect: { delaysMs: [0], jitter: 0 }, connectTimeoutMs: 20_000 },
+			},
+			NOBODY,
+		);
+		link.open();
+		const [socket] = (await once(server, "connection")) as [Socket];
+		const gone = once(socket.on("error", () => {}).resume(), "close");
+		await link.close();
+		await gone;
+		server.close();
 	});
 });

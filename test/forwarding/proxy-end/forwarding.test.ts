@@ -252,8 +252,9 @@ for (const wire of WIRES)
 			const relay = await scene.relay(1);
 			relay.hold();
 			const proxy = await scene.proxy(relay.url, { connectionPoolSize: 2 });
-			await scene.until(() => true);
+			while (relay.taken < 2) await new Promise((resolve) => setImmediate(resolve));
 			await proxy.close();
+			assert.equal(proxy.hub.ready, false);
 		});
 
 		it("hands on what was sent, ends its links and leaves no timer when the hub closes", async () => {
