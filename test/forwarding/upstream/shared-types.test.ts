@@ -4,8 +4,8 @@ import { sharedFeatures } from "../../../lib/forwarding/link/link-terms.js";
 import { Relay } from "../../chaos/relay.js";
 import { Farm, type Page, type Place } from "./farm.js";
 
-/** View models that say which app server they live in. */
-function viewModelsOf(name: string): ViewModelSources {
+/** View models that say which app server they live in; what is said in a room is heard, wherever that is. */
+function viewModelsOf(name: string, heard: string[]): ViewModelSources {
 	class Room extends MulticastViewModel {
 		readonly At = name;
 		Text = "";
@@ -13,6 +13,7 @@ function viewModelsOf(name: string): ViewModelSources {
 		Say(text: string): void {
 			this.Text = text;
 			this.Said++;
+			heard.push(text);
 		}
 	}
 	class Own extends ViewModel {
@@ -35,9 +36,12 @@ describe("forwarding/upstream shared view models", () => {
 	let pages: Page[];
 	/** The url of each app server, as proxies have it. */
 	let list: string[];
+	/** All that was said in a room. */
+	let heard: string[];
 
 	beforeEach(() => {
 		farm = new Farm();
+		heard = [];
 		relays = [];
 	});
 	afterEach(async () => {
@@ -48,8 +52,8 @@ describe("forwarding/upstream shared view models", () => {
 	async function open(vmIds: readonly string[]): Promise<void> {
 		const sharedTypes = ["Club"];
 		apps = [
-			await farm.app({ viewModels: viewModelsOf("a"), sharedTypes }),
-			await farm.app({ viewModels: viewModelsOf("b"), sharedTypes }),
+			await farm.app({ viewModels: viewModelsOf("a", heard), sharedTypes }),
+			await farm.app({ viewModels: viewModelsOf("b", heard), sharedTypes }),
 		];
 		relays = [await Relay.open(apps[0].port), await Relay.open(apps[1].port)];
 		list = relays.map(({ url }) => url);
@@ -139,6 +143,8 @@ describe("forwarding/upstream shared view models", () => {
 		await Promise.all([stopped, ...said]);
 		await farm.until(() => pages.every((page) => page.shows("Room$1")["At"] === (owner === 0 ? "b" : "a")));
 		await assertTogether("Room$1", "after");
+		const expected = ["before", "after", ...pages.map((_, at) => `while ${at}`)];
+		assert.deepEqual(heard.toSorted(), expected.toSorted());
 		assert.ok(pages.every(({ isClosed }) => !isClosed));
 	});
 });
@@ -164,7 +170,7 @@ describe("forwarding/link/link-terms", () => {
 			error: silent,
 			warn: (_: object, text: string) => warnings.push(text),
 		};
-		const app = await farm.app({ viewModels: viewModelsOf("a"), sharedTypes, log });
+		const app = await farm.app({ viewModels: viewModelsOf("a", []), sharedTypes, log });
 		const proxy = await farm.proxy([app.url]);
 		await farm.until(() => proxy.hub.ready);
 		assert.match(String(warnings), /More shared view models/);

@@ -177,7 +177,7 @@ for (const messagePack of [false, true]) {
 			assert.equal(await finallyRan.gate.promise, "aborted");
 		});
 
-		it("answers a cancel at once, and lets a generator that waits go on to its finally", async () => {
+		it("lets a generator that waits hear of a cancel and go on to its finally, and its client call on", async () => {
 			const connection = await client();
 			const stream = collect(connection.stream("hangs"));
 			await stream.has(1);
