@@ -8,6 +8,7 @@ import { fanOutTrials } from "./fan-out.js";
 import { HOW_MEMORY, IDLE_CASES, measureIdle } from "./idle.js";
 import { measureLinks } from "./link.js";
 import { loadAverage, machineLines, today } from "./machine.js";
+import { measureNeighbours } from "./neighbours/question.js";
 import { measureRecovery } from "./recover/question.js";
 import { profileRelay } from "./relay/profile.js";
 import { measureRelayedIdle, measureRelays } from "./relay/question.js";
@@ -53,6 +54,7 @@ const SECTIONS: Readonly<Record<Question, Section>> = {
 			`${HOW_MEMORY}\n\n${markdown(idleTable(await measureIdle(IDLE_CASES, sizes, say)))}`,
 	},
 	recover: { title: "View models after their app server was killed", measure: measureRecovery },
+	neighbours: { title: "Clients beside one that reads slowly, or floods", measure: measureNeighbours },
 	"side-by-side": { title: "Side by side", measure: compare },
 };
 

@@ -23,6 +23,14 @@ export interface Sizes {
 	/** View models that are to be current again after their app server was killed. */
 	readonly recoveredViews: number;
 	readonly recoveryRounds: number;
+	/** Clients beside one that reads slowly, or floods. */
+	readonly neighbours: number;
+	/** How often each of them calls. */
+	readonly neighbourPauseMs: number;
+	readonly neighbourWindowMs: number;
+	readonly neighbourWarmUps: number;
+	/** Every kind of neighbour is measured, or one that reads slowly and one that floods. */
+	readonly withAllNeighbours: boolean;
 	/** Side by side with others: numbers of clients, a set of rows each. */
 	readonly comparedEchoClients: readonly number[];
 	readonly comparedFanOutClients: readonly number[];
@@ -46,6 +54,11 @@ const FULL: Sizes = {
 		idleCases: Number.POSITIVE_INFINITY,
 		recoveredViews: 10_000,
 		recoveryRounds: 3,
+		neighbours: 999,
+		neighbourPauseMs: 500,
+		neighbourWindowMs: 4_000,
+		neighbourWarmUps: 1,
+		withAllNeighbours: true,
 		comparedEchoClients: [200, 2_000],
 		comparedFanOutClients: [1_000, 5_000],
 		comparedIdleClients: 5_000,
@@ -61,6 +74,7 @@ const QUICK: Sizes = {
 		idleSettleMs: 2_000,
 		idleRounds: 1,
 		recoveryRounds: 1,
+		neighbourWindowMs: 1_500,
 		comparedIdleClients: 2_000,
 		comparedEchoClients: [200],
 		comparedFanOutClients: [1_000],
@@ -79,6 +93,11 @@ const SMOKE: Sizes = {
 		idleCases: 1,
 		recoveredViews: 50,
 		recoveryRounds: 1,
+		neighbours: 10,
+		neighbourPauseMs: 10,
+		neighbourWindowMs: 50,
+		neighbourWarmUps: 0,
+		withAllNeighbours: false,
 	},
 	...{ comparedEchoClients: [10], comparedFanOutClients: [20], comparedIdleClients: 50, withAspNet: false },
 	questionsAtOnce: 3,
@@ -93,6 +112,7 @@ export const QUESTIONS = [
 	"relay-idle",
 	"idle",
 	"recover",
+	"neighbours",
 	"side-by-side",
 ] as const;
 export type Question = (typeof QUESTIONS)[number];

@@ -44,8 +44,13 @@ export async function startSubject(
 }
 
 /** Starts the load's process. */
-export async function startLoad(): Promise<Child> {
-	const child = new Child("load", { program: "load/main", core: isPinned ? OTHER_CORE : undefined });
+export function startLoad(): Promise<Child> {
+	return startClients("load", "load/main");
+}
+
+/** Starts a process of clients, on the core of all that is not measured. */
+export async function startClients(name: string, program: string): Promise<Child> {
+	const child = new Child(name, { program, core: isPinned ? OTHER_CORE : undefined });
 	await child.started();
 	return child;
 }

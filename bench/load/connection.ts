@@ -31,7 +31,10 @@ function counterOf(protocol: LoadJob["protocol"]): PieceCounter {
 }
 
 /** Where a client connects, and what it speaks there. */
-export type ConnectJob = Pick<LoadJob, "port" | "path" | "protocol">;
+export interface ConnectJob extends Pick<LoadJob, "port" | "path" | "protocol"> {
+	/** Most bytes of one read. @defaultValue 256 KiB */
+	readonly readBytes?: number;
+}
 
 /** A WebSocket client on a raw socket that knows no more than how many messages came. */
 export class LoadConnection {
@@ -46,15 +49,17 @@ export class LoadConnection {
 	#phase: Phase = "head";
 	#head = "";
 	#isEnding = false;
+	#isPaced = false;
 
 	/** Connects; `opened` is called when messages can be sent. `counter` may look at them as well. */
 	constructor(job: ConnectJob, opened: () => void, counter: PieceCounter = counterOf(job.protocol)) {
 		this.#job = job;
 		this.#opened = opened;
 		this.#counter = new FrameCounter(counter);
+		const buffer = job.readBytes === undefined ? readBuffer : Buffer.allocUnsafe(job.readBytes);
 		this.#socket = connect({
 			...{ host: "127.0.0.1", port: job.port, noDelay: true },
-			onread: { buffer: readBuffer, callback: (bytes) => this.#read(readBuffer.subarray(0, bytes)) },
+			onread: { buffer, callback: (bytes) => this.#read(buffer.subarray(0, bytes)) },
 		});
 		this.#socket.on("connect", () => this.#socket.write(this.#upgrade()));
 		this.#socket.on("error", (error) => this.#fail(error.message));
@@ -64,6 +69,21 @@ export class LoadConnection {
 	/** Writes frames that are masked already. */
 	write(frames: Buffer): void {
 		this.#socket.write(frames);
+	}
+
+	/** Bytes that the system does not take yet. */
+	get waitingBytes(): number {
+		return this.#socket.writableLength;
+	}
+
+	/** From now on it reads only when it is told to. */
+	pace(): void {
+		this.#isPaced = true;
+	}
+
+	/** Reads once. */
+	readOnce(): void {
+		this.#socket.resume();
 	}
 
 	end(): void {
@@ -89,7 +109,7 @@ export class LoadConnection {
 	#read(bytes: Buffer): boolean {
 		if (this.#phase === "open") this.#count(bytes);
 		else this.#readHead(bytes.toString("latin1"));
-		return true;
+		return !this.#isPaced;
 	}
 
 	#count(bytes: Buffer): void {

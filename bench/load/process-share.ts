@@ -44,15 +44,28 @@ function statusBytes(pid: number, field: RegExp): number {
 const IDLE = 4;
 const IO_WAIT = 5;
 const COUNTED_FIELDS = 8;
+const PROCESS_FIELDS = 3;
 
-/** Time that each core has had work since the machine began, of whomever, and time in all; in ticks. */
-export function coreTimes(): { readonly busy: number; readonly all: number }[] {
+/** What a core has done since the machine began, in ticks. */
+export interface CoreTimes {
+	/** It had work, of whomever. */
+	readonly busy: number;
+	/** That of processes: interrupts are nobody's. */
+	readonly processes: number;
+	readonly all: number;
+}
+
+/** What each core has done since the machine began. */
+export function coreTimes(): CoreTimes[] {
 	const lines = readFileSync("/proc/stat", "latin1").split("\n");
 	return lines
 		.filter((line) => /^cpu\d/.test(line))
 		.map((line) => {
 			const fields = line.split(/\s+/).slice(0, COUNTED_FIELDS + 1);
-			const all = fields.slice(1).reduce((sum, field) => sum + Number(field), 0);
-			return { busy: all - Number(fields[IDLE]) - Number(fields[IO_WAIT]), all };
+			const sum = (to?: number): number =>
+				fields.slice(1, to).reduce((ticks, field) => ticks + Number(field), 0);
+			const all = sum();
+			const busy = all - Number(fields[IDLE]) - Number(fields[IO_WAIT]);
+			return { busy, processes: sum(1 + PROCESS_FIELDS), all };
 		});
 }

@@ -4,7 +4,7 @@ import { createViewModelHub, MulticastViewModel, ViewModel } from "../../lib/dot
 import { acceptLinks, type ForwardingOptions, useForwarding } from "../../lib/forwarding/index.js";
 import { createHub, createServer, type InvocationContext } from "../../lib/index.js";
 import { startRawEcho } from "./raw-echo.js";
-import { answerRequests, linkIsUp } from "./requests.js";
+import { answerRequests, linkIsUp, watchClients } from "./requests.js";
 import {
 	type AppServerRole,
 	CARD,
@@ -99,6 +99,7 @@ async function startProxy({ appServer, wire }: ProxyRole): Promise<number> {
 	hub.use(useForwarding(appServer, options));
 	viewModels.use(useForwarding(appServer, options));
 	viewModels.observe({ linkUp: () => linkIsUp() });
+	for (const { lifetime } of [hub, viewModels]) watchClients(lifetime);
 	const own = createHub()({ ...SETTINGS, methods: { echo: methods.echo } });
 	const server = createServer().map(HUB_PATH, hub).map(VIEW_MODEL_PATH, viewModels).map(OWN_HUB_PATH, own);
 	return (await server.listen(0, HOST)).port;

@@ -48,7 +48,7 @@ describe("bench/run", function () {
 		assert.equal(code, 0);
 		const [, ...sections] = out.split(/^## .*$/m);
 		const [echo = "", fanOut = "", link = "", relay = "", relayIdle = "", ...others] = sections;
-		const [idle = "", recover = "", compared = ""] = others;
+		const [idle = "", recover = "", neighbours = "", compared = ""] = others;
 		assert.equal(rowsOf(echo).length, 18);
 		assert.equal(rowsOf(fanOut).length, 10);
 		assert.equal(rowsOf(link).length, 11);
@@ -64,6 +64,13 @@ describe("bench/run", function () {
 		const recoveries = rowsOf(times);
 		assert.equal(recoveries.length, 2);
 		for (const [, , views, lost] of recoveries) assert.deepEqual([views, lost], ["50", "0"]);
+		// A slow reader's two targets and a flooder's; three doors beside each of them and nobody; and those three.
+		assert.deepEqual(
+			neighbours.split(/^### .*$/m).map((table) => rowsOf(table).length),
+			[3, 9, 3],
+		);
+		const [, slow = [], flooder = []] = rowsOf(neighbours.split(/^### .*$/m)[2] ?? "");
+		for (const ended of [slow, flooder].map((row) => row.at(-2))) assert.equal(ended, "0");
 		// Echo of five, fan-out of three, idle clients of one; and the targets.
 		const [, ...tables] = compared.split(/^### .*$/m);
 		assert.deepEqual(
