@@ -90,18 +90,15 @@ function busyShares(before: Look, after: Look): BusyShares {
 	const [proxy = 0, app = 0, callers = 0, neighbour = 0] = shares.map(
 		({ cpuSeconds }) => cpuSeconds / seconds,
 	);
-	const strangers = (core: number, ...own: number[]): number => {
+	const strangers = (core: number, own: number): number => {
 		const [then, now] = [before.cores[core], after.cores[core]];
 		if (!then || !now) return 0;
 		const ticks = now.processes - then.processes;
-		return Math.max(
-			0,
-			own.reduce((rest, share) => rest - share, ticks / Math.max(1, now.all - then.all)),
-		);
+		return Math.max(0, ticks / Math.max(1, now.all - then.all) - own);
 	};
 	return {
 		...{ proxy, app, callers, neighbour, proxyStrangers: strangers(MEASURED_CORE, proxy) },
-		strangers: strangers(OTHER_CORE, app, callers, neighbour),
+		strangers: strangers(OTHER_CORE, app + callers + neighbour),
 	};
 }
 
@@ -206,12 +203,7 @@ export class Street {
 	async #look(kind: NeighbourKind | undefined): Promise<Look> {
 		const counts = kind ? ((await this.#tell({ kind: "counts" })) as NeighbourCounts) : NOBODY;
 		return {
-			...{
-				at: moment(),
-				counts,
-				held: await this.#held(),
-				cores: coreTimes(),
-			},
+			...{ counts, held: await this.#held(), at: moment(), cores: coreTimes() },
 			times: this.#processes.map(({ pid }) => processTimes(pid)),
 		};
 	}
