@@ -8,7 +8,7 @@ import type { NeighbourCounts, NeighbourJob } from "./job.js";
 const READS_PER_SECOND = 10;
 const READ_BYTES = Math.ceil(1_024 / READS_PER_SECOND);
 /** What it is told at once is large: the system takes some megabytes before anything waits for it at its server. */
-const LARGE_BYTES = 16_384;
+const LARGE_BYTES = 32_000;
 /** What it is told all the time is more than it can read. */
 const SMALL_BYTES = 1_024;
 const TELL_EVERY_MS = 20;
