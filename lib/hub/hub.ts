@@ -21,6 +21,7 @@ import { Explainer, type ExplainQuery, type Explanation } from "./dispatch/expla
 import { checkedFilter, type HubFilter } from "./dispatch/filters.js";
 import type { MethodTable } from "./dispatch/method-types.js";
 import { type HubExtension, isExtension, type Middleware } from "./dispatch/middleware.js";
+import type { ItemSink } from "./items/pushed-items.js";
 import { ClientListeners } from "./listening/client-listeners.js";
 import {
 	checkListener,
@@ -63,6 +64,8 @@ export class Hub<Client extends object = ClientMethods, Methods = unknown> {
 	readonly lifetime: Lifetime;
 	/** Those who can send the whole of a state to clients that were too slow for its changes. */
 	readonly stateSources: StateSources = new StateSources();
+	/** Those who pass items on that were pushed. */
+	readonly itemSinks: Set<ItemSink> = new Set();
 	readonly #dispatcher: Dispatcher;
 	readonly #extensions: HubExtension[] = [];
 	readonly #endpoints: MountedEndpoint[] = [];
@@ -333,6 +336,9 @@ export class Hub<Client extends object = ClientMethods, Methods = unknown> {
 			dispatch: (client, message) => this.#dispatcher.dispatch(client, message),
 			stream: (client, message) => this.#dispatcher.stream(client, message),
 			completed: (client, message) => this.#results.completed(client, message),
+			itemPushed: (client, item, from) => {
+				for (const sink of this.itemSinks) sink(client, item, from);
+			},
 			ending: (client) => this.#results.lost(client),
 			connected: (client) => this.#clientListeners.connected(client),
 			settled: (listeners) => this.#clientListeners.settled(listeners),

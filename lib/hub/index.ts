@@ -87,6 +87,12 @@ export type {
 } from "./dispatch/method-types.js";
 export type { HubExtension, Layer, Middleware, Taker } from "./dispatch/middleware.js";
 export { Hub } from "./hub.js";
+export {
+	type ItemSink,
+	MAX_ITEM_NAME_BYTES,
+	MAX_PUSHED_BYTES,
+	type PushedItem,
+} from "./items/pushed-items.js";
 export type { HubEvents, HubListener, UndeliverableEvent } from "./listening/hub-events.js";
 export type { MountOptions } from "./mount.js";
 export type {

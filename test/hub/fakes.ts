@@ -66,6 +66,7 @@ export class FakeHost implements ClientHost {
 	readonly stateSources = new StateSources();
 	dispatch: ClientHost["dispatch"] = async () => true;
 	ending: ClientHost["ending"] = () => {};
+	itemPushed: ClientHost["itemPushed"] = () => {};
 
 	stream(_client: ClientConnection, message: HubMessage): void {
 		this.streamed.push(message);

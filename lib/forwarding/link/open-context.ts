@@ -1,6 +1,12 @@
 import { TrunklineError } from "../../errors/index.js";
-import type { ClientConnection, ConnectionRequest, User } from "../../hub/index.js";
-import { type ArgumentEncoding, encodingOf } from "../../protocols/index.js";
+import {
+	type ClientConnection,
+	type ConnectionRequest,
+	MAX_PUSHED_BYTES,
+	type PushedItem,
+	type User,
+} from "../../hub/index.js";
+import { type ArgumentEncoding, encodingOf, readMessagePack } from "../../protocols/index.js";
 import { forwardedHeaders } from "../client-context.js";
 import type { OpenRequest } from "./opened-request.js";
 import { ownText, ownValue } from "./own-text.js";
@@ -15,17 +21,26 @@ export interface OpenContext {
 	/** Who it is, where the proxy has found out; else the app server does. */
 	readonly user: User | undefined;
 	readonly request: OpenRequest;
+	/** Items that were pushed so far; undefined where there are none. */
+	readonly items: readonly PushedItem[] | undefined;
+}
+
+/** As it crosses: items are pairs of name and value. */
+export interface WrittenContext extends Omit<OpenContext, "items"> {
+	readonly items: readonly (readonly [name: string, value: Buffer])[] | undefined;
 }
 
 const MAX_ID_LENGTH = 128;
 const MAX_URL_LENGTH = 8 * 1024;
 const MAX_ADDRESSES = 32;
+const NOTHING: Buffer = Buffer.alloc(0);
 /** Names of hosts have 253 characters at most; there is a port behind it. */
 const MAX_HOST_LENGTH = 512;
 
 /** Describes a client to an app server. What it proved itself with stays here once it is known who it is. */
-export function openContextOf(client: ClientConnection, ids: string, serverId: string): OpenContext {
+export function openContextOf(client: ClientConnection, ids: string, serverId: string): WrittenContext {
 	const { connectionId, user, request } = client;
+	const items = [...client.pushed];
 	return {
 		connectionId,
 		protocol: encodingOf(client.protocolName),
@@ -38,6 +53,7 @@ export function openContextOf(client: ClientConnection, ids: string, serverId: s
 			...{ localAddress: request.localAddress, localPort: request.localPort },
 			...{ secure: request.secure, host: request.host.slice(0, MAX_HOST_LENGTH) },
 		},
+		items: items.length === 0 ? undefined : items.map(({ name, value = NOTHING }) => [name, value]),
 	};
 }
 
@@ -83,7 +99,21 @@ export function checkOpenContext(value: unknown): OpenContext {
 			secure: request["secure"] === true,
 			host: asText(request["host"], "host", MAX_URL_LENGTH),
 		},
+		items: fields["items"] === undefined || fields["items"] === null ? undefined : asItems(fields["items"]),
 	};
+}
+
+function asItems(value: unknown): PushedItem[] {
+	if (!Array.isArray(value)) throw refuse('"items" must be a list');
+	let left = 2 * MAX_PUSHED_BYTES;
+	return value.map((pair: unknown) => {
+		const [name, bytes] = Array.isArray(pair) ? pair : [];
+		if (typeof name !== "string" || !Buffer.isBuffer(bytes)) throw refuse('"items" must be names and bytes');
+		left -= name.length + bytes.length;
+		if (left < 0) throw refuse(`"items" must have ${2 * MAX_PUSHED_BYTES} bytes at most`);
+		readMessagePack(bytes);
+		return { name: ownText(name), value: bytes };
+	});
 }
 
 function asUser(value: unknown): User {

@@ -1,5 +1,5 @@
 import { type Deferred, deferred } from "../../base/index.js";
-import type { ClientWire, PreparedMessage, RetainedCall } from "../../hub/index.js";
+import type { ClientWire, PreparedMessage, PushedItem, RetainedCall } from "../../hub/index.js";
 import {
 	type ArgumentEncoding,
 	type CloseMessage,
@@ -136,6 +136,12 @@ export class FrameWire implements ClientWire {
 
 	forget(key: string): void {
 		if (!this.#isClosed) this.carrier.forget(this.number, key);
+	}
+
+	pushItem({ name, value }: PushedItem): void {
+		if (this.#isClosed) return;
+		if (this.carrier.stream.isFull && !this.#mayWait(name.length + (value?.length ?? 0))) this.#giveUp();
+		else this.carrier.stream.write({ type: "itemDown", client: this.number, name, value });
 	}
 }
 

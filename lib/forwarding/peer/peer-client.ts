@@ -1,7 +1,16 @@
-import type { ClientConnection, DisconnectReason } from "../../hub/index.js";
+import {
+	type ClientConnection,
+	type DisconnectReason,
+	MAX_PUSHED_BYTES,
+	type PushedItem,
+} from "../../hub/index.js";
 import { type HubMessage, isCall } from "../../protocols/index.js";
+import { violation } from "../wire/index.js";
 import type { FrameWire } from "./frame-wire.js";
 import { handOver, Inbox, type InboxListener, type InboxTerms } from "./inbox.js";
+
+/** What an item takes that waits, beside its name and value. */
+const EARLY_ITEM_BYTES = 64;
 
 /** What the clients of a session need of it; one for all of them. */
 export interface PeerClientHost {
@@ -27,6 +36,9 @@ export class PeerClient implements InboxListener {
 	#connection: ClientConnection | undefined;
 	/** Its messages that wait, in the order in which they came. */
 	#inbox: Inbox | undefined;
+	/** Items that were pushed before it was let in, and their bytes. */
+	#early: PushedItem[] | undefined;
+	#earlyBytes = 0;
 
 	constructor(connectionId: string, wire: FrameWire, host: PeerClientHost) {
 		this.connectionId = connectionId;
@@ -51,7 +63,26 @@ export class PeerClient implements InboxListener {
 	/** It was let in: what waits is handed over from now on. */
 	admitted(connection: ClientConnection): void {
 		this.#connection = connection;
+		for (const item of this.#early ?? []) connection.takeItem(item, this.wire);
+		this.#early = undefined;
 		this.#inbox?.open(connection);
+	}
+
+	/**
+	 * Takes an item that its proxy has pushed.
+	 * @throws TrunklineError ERR_LINK_PROTOCOL, ERR_LIMIT, ERR_PROTOCOL for one that cannot be, or is too much
+	 */
+	takeItem({ name, value }: PushedItem): void {
+		if (this.wire.isClosed) return;
+		if (this.#connection) {
+			this.#connection.takeItem({ name, value }, this.wire);
+			return;
+		}
+		this.#earlyBytes += EARLY_ITEM_BYTES + name.length + (value?.length ?? 0);
+		if (this.#earlyBytes > 2 * MAX_PUSHED_BYTES)
+			throw violation("a client that is not open yet has too many items");
+		this.#early ??= [];
+		this.#early.push({ name, value: value && Buffer.from(value) });
 	}
 
 	/** Takes a message of `bytes` bytes: hands it over at once where nothing waits, and there is room for what it says. */

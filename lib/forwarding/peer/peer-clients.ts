@@ -12,7 +12,13 @@ import { heldBytes } from "../link/held-bytes.js";
 import { checkOpenContext, type OpenContext } from "../link/open-context.js";
 import { OpenedRequest } from "../link/opened-request.js";
 import type { SessionLife } from "../observing/link-life.js";
-import { type CloseFrame, type MessageFrame, type OpenFrame, violation } from "../wire/index.js";
+import {
+	type CloseFrame,
+	type ItemFrame,
+	type MessageFrame,
+	type OpenFrame,
+	violation,
+} from "../wire/index.js";
 import { FrameWire, protocolOf } from "./frame-wire.js";
 import type { InboxTerms } from "./inbox.js";
 import { PeerClient, type PeerClientHost } from "./peer-client.js";
@@ -204,13 +210,13 @@ export class PeerClients {
 	}
 
 	#admit(client: PeerClient, context: OpenContext, past: Past, user: User | undefined): void {
-		const { connectionId, protocol: protocolName, ids } = context;
+		const { connectionId, protocol: protocolName, ids, items: pushed } = context;
 		const { recovered, migrated } = past;
 		if (ids !== this.#ids) this.#ids = ids;
 		const request = new OpenedRequest(context.request);
 		const [transport, idPrefix] = ["Link", this.#ids] as const;
-		const identity = { connectionId, user, request, transport, protocolName, idPrefix, recovered, migrated };
-		const connection = this.#hub.open(identity, client.wire);
+		const identity = { connectionId, user, request, transport, protocolName, idPrefix, pushed };
+		const connection = this.#hub.open({ ...identity, recovered, migrated }, client.wire);
 		client.admitted(connection);
 		if (client.left) this.#leave(client, connection, client.left);
 	}
@@ -235,6 +241,15 @@ export class PeerClients {
 		const text = `Connection ${connectionId} was ended: more waits for it than maxBufferedBytes (${most}), and its proxy takes nothing.`;
 		this.closing(number, { type: MessageType.Close, error: CLOSED_WITH_ERROR, allowReconnect: true });
 		void connection?.ended({ kind: "lost", error: new TrunklineError("ERR_SLOW_CLIENT", text) });
+	}
+
+	/** Its proxy has pushed an item. @throws TrunklineError ERR_LINK_PROTOCOL: that is the proxy's doing, not the client's. */
+	item({ client: number, name, value }: ItemFrame): void {
+		try {
+			this.#clients.get(number)?.takeItem({ name, value });
+		} catch (cause) {
+			throw violation("an item of a client cannot be taken", { cause });
+		}
 	}
 
 	/** Hands a message on, behind those that wait. */

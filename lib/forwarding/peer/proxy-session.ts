@@ -215,6 +215,9 @@ export class ProxySession implements Carrier, LoadListener {
 			case "resync":
 				this.#resync(frame);
 				break;
+			case "itemUp":
+				this.#clients.item(frame);
+				break;
 			case "drained":
 				this.#drained?.resolve();
 		}

@@ -7,6 +7,7 @@ import type {
 	Hub,
 	InvocationContext,
 	LinkStatus,
+	PushedItem,
 } from "../../hub/index.js";
 import {
 	decodeRawMessage,
@@ -162,6 +163,11 @@ export class AppServer {
 	/** A client is here; a native link tells the app server of it at once. */
 	connect(client: ClientConnection): void {
 		if (!this.#fallback) this.#native.connect(client);
+	}
+
+	/** Passes on an item that was pushed; dotNetify's wire knows nothing of it. */
+	pushItem(client: ClientConnection, item: PushedItem, from: unknown): void {
+		this.#native.pushItem(client, item, from);
 	}
 
 	/** Asks for the whole of a state; dotNetify's wire knows nothing of it. */

@@ -110,6 +110,9 @@ class Forwarding implements HubExtension {
 		hub.stateSources.add((client, key) => {
 			for (const server of this.#servers) server.resync(client, key);
 		});
+		hub.itemSinks.add((client, item, from) => {
+			for (const server of this.#servers) server.pushItem(client, item, from);
+		});
 		hub.on("migrating", ({ connection }) => this.#migrating(connection));
 		hub.on("disconnected", ({ connection }, reason) => this.#disconnected(connection, reason));
 		return this.#options.haltPipeline ? undefined : (ctx, next) => this.#copy(ctx, next);

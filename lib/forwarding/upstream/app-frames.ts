@@ -18,13 +18,15 @@ import {
 	messagePackProtocol,
 } from "../../protocols/index.js";
 import { MAX_RETAINED_BYTES } from "../link/link-terms.js";
-import type {
-	ClientSelection,
-	Frame,
-	RecordFrame,
-	RetainFrame,
-	SendFrame,
-	StateMark,
+import {
+	type ClientSelection,
+	type Frame,
+	type ItemFrame,
+	type RecordFrame,
+	type RetainFrame,
+	type SendFrame,
+	type StateMark,
+	violation,
 } from "../wire/index.js";
 import type { AppSession } from "./app-session.js";
 import type { RemoteClient } from "./remote-client.js";
@@ -79,6 +81,9 @@ export class AppFrames {
 			case "forget":
 				remote.retained.delete(frame.key);
 				remote.client.connection.forget(frame.key);
+				break;
+			case "itemDown":
+				this.#item(remote, frame);
 				break;
 			case "hold":
 				remote.hold();
@@ -204,6 +209,15 @@ export class AppFrames {
 		remote.groups.delete(group);
 		const members = this.#groups.get(group);
 		if (members?.delete(remote) && members.size === 0) this.#groups.delete(group);
+	}
+
+	/** @throws TrunklineError ERR_LINK_PROTOCOL: nobody but the app server can have made it. */
+	#item(remote: RemoteClient, { name, value }: ItemFrame): void {
+		try {
+			remote.client.connection.takeItem({ name, value }, remote);
+		} catch (cause) {
+			throw violation("an item of a client cannot be taken", { cause });
+		}
 	}
 
 	/** Kept in memory only, and never logged: it may hold what a user typed. */

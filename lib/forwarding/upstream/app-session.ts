@@ -1,6 +1,6 @@
 import type { TrunklineError } from "../../errors/index.js";
 import { messageOf } from "../../errors/index.js";
-import type { DisconnectReason, Hub, LinkLoad } from "../../hub/index.js";
+import type { DisconnectReason, Hub, LinkLoad, PushedItem } from "../../hub/index.js";
 import {
 	encodeRawMessage,
 	encodingOf,
@@ -195,6 +195,12 @@ export class AppSession {
 	pace(remote: RemoteClient, type: "pause" | "resume"): void {
 		if (this.clients.get(remote.number) === remote && !remote.client.hasEnded)
 			this.stream.write({ type, client: remote.number });
+	}
+
+	/** Tells the app server of an item, before what the client says next. */
+	pushItem(remote: RemoteClient, { name, value }: PushedItem): void {
+		if (this.clients.get(remote.number) === remote && !remote.client.hasEnded)
+			this.#write(remote, { type: "itemUp", client: remote.number, name, value });
 	}
 
 	/** Asks for the whole of a state. */

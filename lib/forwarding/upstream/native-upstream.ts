@@ -6,6 +6,7 @@ import type {
 	Hub,
 	InvocationContext,
 	LinkStatus,
+	PushedItem,
 } from "../../hub/index.js";
 import { MessageType } from "../../protocols/index.js";
 import { Addresses, type UpstreamUrl } from "../dialing/addresses.js";
@@ -143,6 +144,12 @@ export class NativeUpstream {
 	/** Asks for the whole of a state that a client has missed changes of, wherever it is open: one of them knows it. */
 	resync(connection: ClientConnection, key: string): void {
 		for (const remote of this.#clients.get(connection)?.remotes ?? []) remote.session.resync(remote, key);
+	}
+
+	/** Tells those where a client is open of an item, but for the one that has brought it. */
+	pushItem(connection: ClientConnection, item: PushedItem, from: unknown): void {
+		for (const remote of this.#clients.get(connection)?.remotes ?? [])
+			if (remote !== from) remote.session.pushItem(remote, item);
 	}
 
 	/** Takes a message. A returned promise asks to hold the client's reading until it resolves. */

@@ -6,6 +6,7 @@ import {
 	type EncodedRecord,
 	type Frame,
 	frameName,
+	type ItemFrame,
 	MORE_FOLLOWS,
 	type OpenFrame,
 	RECORD_HAS_ID,
@@ -140,6 +141,9 @@ function readClientBody(
 			return readRetain(client, reader);
 		case "forget":
 			return { type, client, key: readKey(reader) };
+		case "itemUp":
+		case "itemDown":
+			return readItem(type, client, reader);
 		case "pause":
 		case "resume":
 		case "hold":
@@ -155,6 +159,11 @@ function readOpen(client: number, reader: ByteReader): OpenFrame {
 	if (context.length > MAX_CONTEXT_BYTES)
 		throw violation(`the context of a client has more than ${MAX_CONTEXT_BYTES} bytes`);
 	return { type: "open", client, recovered: (flags & 1) !== 0, migrated: (flags & 2) !== 0, context };
+}
+
+function readItem(type: ItemFrame["type"], client: number, reader: ByteReader): ItemFrame {
+	const name = reader.name("the name of an item");
+	return { type, client, name, value: reader.isAtEnd ? undefined : reader.rest() };
 }
 
 function readClose(client: number, reader: ByteReader): CloseFrame {

@@ -218,6 +218,11 @@ function writeClientBody(writer: ByteWriter, frame: OtherFrame): void {
 		case "forget":
 			writer.name(frame.key, "The key of a call that is retained");
 			break;
+		case "itemUp":
+		case "itemDown":
+			writer.name(frame.name, "The name of an item");
+			if (frame.value) writer.bytes(frame.value);
+			break;
 		case "pause":
 		case "resume":
 		case "hold":

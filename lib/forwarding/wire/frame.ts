@@ -139,6 +139,15 @@ export interface RecordFrame {
 	readonly record: Buffer;
 }
 
+/** An item of a client that a server has pushed: up from a proxy, or down from an app server. */
+export interface ItemFrame {
+	readonly type: "itemUp" | "itemDown";
+	readonly client: number;
+	readonly name: string;
+	/** MessagePack; undefined where the item is taken out. */
+	readonly value: Buffer | undefined;
+}
+
 /** Everything that a session carries. Buffers that were read are views of the segment: copy what is kept for long. */
 export type Frame =
 	| OpenFrame
@@ -154,7 +163,8 @@ export type Frame =
 	| ForgetFrame
 	| DrainFrame
 	| LoadFrame
-	| RecordFrame;
+	| RecordFrame
+	| ItemFrame;
 
 /** Numbers of the frames on the wire. */
 export const FRAME_TYPES: Readonly<Record<Frame["type"], number>> = {
@@ -165,6 +175,7 @@ export const FRAME_TYPES: Readonly<Record<Frame["type"], number>> = {
 	resume: 0x14,
 	resync: 0x15,
 	drained: 0x16,
+	itemUp: 0x17,
 	join: 0x20,
 	leave: 0x21,
 	send: 0x22,
@@ -177,6 +188,7 @@ export const FRAME_TYPES: Readonly<Record<Frame["type"], number>> = {
 	hold: 0x29,
 	go: 0x2a,
 	closed: 0x2b,
+	itemDown: 0x2c,
 };
 
 /** Set in the type of a part of a frame that is not its last. */

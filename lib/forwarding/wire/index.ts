@@ -3,6 +3,7 @@ export type {
 	CloseFrame,
 	EncodedRecord,
 	Frame,
+	ItemFrame,
 	MessageFrame,
 	OpenFrame,
 	RecordFrame,

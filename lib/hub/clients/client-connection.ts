@@ -8,6 +8,7 @@ import {
 	MessageType,
 } from "../../protocols/index.js";
 import type { ConnectionRequest, TransportName, User } from "../../transports/index.js";
+import { type PushedItem, PushedItems } from "../items/pushed-items.js";
 import { ClientStreams } from "../streams/client-streams.js";
 import type { ClientHost } from "./client-host.js";
 import { invocationOf } from "./client-proxy.js";
@@ -29,8 +30,8 @@ export interface ClientIdentity {
 	readonly request: ConnectionRequest;
 	readonly transport: TransportName | "Link";
 	readonly protocolName: string;
-	/** What {@link ClientConnection.items} begins with. @defaultValue nothing */
-	readonly items?: ReadonlyMap<string, unknown> | undefined;
+	/** Items that other servers have pushed, which {@link ClientConnection.items} begins with. @defaultValue none */
+	readonly pushed?: readonly PushedItem[] | undefined;
 	/** See {@link ClientConnection.recovered}. @defaultValue false */
 	readonly recovered?: boolean | undefined;
 	/** See {@link ClientConnection.migrated}. @defaultValue false */
@@ -77,6 +78,7 @@ export class ClientConnection {
 	readonly #host: ClientHost;
 	// A hub holds many idle clients: what most never need is made on first use, and let go when it has served.
 	#items: Map<string, unknown> | undefined;
+	#pushed: PushedItems | undefined;
 	#groups: Set<string> | undefined;
 	#abort: AbortController | undefined;
 	#slots: InvocationSlots | undefined;
@@ -105,14 +107,42 @@ export class ClientConnection {
 		this.recovered = identity.recovered ?? false;
 		this.migrated = identity.migrated ?? false;
 		this.idPrefix = identity.idPrefix ?? "";
-		if (identity.items) this.#items = new Map(identity.items);
 		this.#host = host;
+		if (identity.pushed) for (const item of identity.pushed) this.#madePushed.begin(item);
 	}
 
-	/** A place for whatever belongs to this connection; gone with it. */
+	/** A place for whatever belongs to this connection, at this server; gone with it. See {@link pushItem}. */
 	get items(): Map<string, unknown> {
 		this.#items ??= new Map();
 		return this.#items;
+	}
+
+	/**
+	 * Puts an item into {@link items}, as it is now, here and at every server that has this client over native links: the
+	 * proxies that hold it, and the app servers behind them, also those that come later, such as one that takes the place
+	 * of another. It is there when the calls and messages behind it are. Two that push the same name at a time may each
+	 * keep the other's.
+	 * @param name - 1 to 256 bytes
+	 * @param value - what MessagePack carries; undefined takes the item out
+	 * @throws TrunklineError ERR_LIMIT beyond 8 KiB of names and values; ERR_SERIALIZATION; ERR_ARGUMENTS for the name
+	 */
+	pushItem(name: string, value: unknown): void {
+		if (this.#state !== "ended") this.#madePushed.push(name, value);
+	}
+
+	/** Takes an item that `from` has brought, who is not told. @throws TrunklineError ERR_LIMIT, ERR_PROTOCOL */
+	takeItem(item: PushedItem, from: unknown): void {
+		if (this.#state !== "ended") this.#madePushed.take(item, from);
+	}
+
+	/** Items that were pushed, here or elsewhere. */
+	get pushed(): Iterable<PushedItem> {
+		return this.#pushed ?? [];
+	}
+
+	get #madePushed(): PushedItems {
+		this.#pushed ??= new PushedItems(this, this.#host);
+		return this.#pushed;
 	}
 
 	/** Names of the groups that it is in, kept by the lifetime. */

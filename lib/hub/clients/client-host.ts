@@ -4,6 +4,7 @@ import type {
 	InvocationMessage,
 	StreamInvocationMessage,
 } from "../../protocols/index.js";
+import type { PushedItem } from "../items/pushed-items.js";
 import type { StreamLimits } from "../streams/client-streams.js";
 import type { ClientConnection, DisconnectReason } from "./client-connection.js";
 import type { StateSources } from "./state-sources.js";
@@ -25,6 +26,8 @@ export interface ClientHost {
 	stream(client: ClientConnection, message: InvocationMessage | StreamInvocationMessage): void;
 	/** Takes the answer to a call of ours. @throws TrunklineError ERR_PROTOCOL where this client was not asked. */
 	completed(client: ClientConnection, message: CompletionMessage): void;
+	/** An item was pushed, see {@link ItemSink}. */
+	itemPushed(client: ClientConnection, item: PushedItem, from: unknown): void;
 	/** The client is ending: nothing it was asked for will come. */
 	ending(client: ClientConnection): void;
 	/** Runs the connected listeners; rejects when the client is refused. */

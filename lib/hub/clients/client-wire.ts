@@ -1,4 +1,5 @@
 import type { Arguments, CloseMessage, HubProtocol } from "../../protocols/index.js";
+import type { PushedItem } from "../items/pushed-items.js";
 import type { ClientConnection } from "./client-connection.js";
 import type { PreparedMessage } from "./prepared-message.js";
 import type { Selection } from "./selection.js";
@@ -46,6 +47,8 @@ export interface ClientWire {
 	retain?(key: string, call: RetainedCall): void;
 	/** The call is not to be made again. A key that is not there is passed over. */
 	forget?(key: string): void;
+	/** Tells whoever holds the client of an item. Absent: nobody does (a direct client). */
+	pushItem?(item: PushedItem): void;
 }
 
 /**

@@ -13,7 +13,7 @@ const REQUEST: ConnectionRequest = {
 
 function clientOf(change: Partial<ConnectionRequest>, user?: User, protocolName = "json"): ClientConnection {
 	const request = { ...REQUEST, ...change };
-	return { connectionId: "c1", protocolName, user, request } as unknown as ClientConnection;
+	return { connectionId: "c1", protocolName, user, request, pushed: [] } as unknown as ClientConnection;
 }
 
 /** A client's context as the other end reads it. */
@@ -49,6 +49,17 @@ describe("forwarding/link/open-context", () => {
 		assert.equal(request.headers["user-agent"], "Firefox");
 		assert.equal(request.headers["x-a"], "1, 2");
 		assert.equal(Object.getPrototypeOf(request.headers), null);
+	});
+
+	it("hands on the items that were pushed, and refuses what cannot be some", () => {
+		const pushed = [{ name: "__proto__", value: writeMessagePack(1) }];
+		const client = { ...clientOf({}), pushed } as unknown as ClientConnection;
+		const items = crossed(client).items?.map(({ name, value }) => [name, value && readMessagePack(value)]);
+		assert.deepEqual(items, [["__proto__", 1]]);
+		assert.equal(crossed(clientOf({})).items, undefined);
+		const big = Buffer.concat([Buffer.from([0xc5, 0x40, 0]), Buffer.alloc(0x40_00)]);
+		for (const items of [{}, [["a"]], [[1, pushed[0]?.value]], [["a", Buffer.from([0xc1])]], [["a", big]]])
+			assert.throws(() => checkOpenContext({ ...right(), items }), /ERR_|items|MessagePack/);
 	});
 
 	it("hands on what proves who the client is where nobody has found out, but never its connection token", () => {

@@ -43,6 +43,9 @@ const selection: fc.Arbitrary<ClientSelection> = fc.oneof(
 const client = number;
 const of = <T extends string>(...types: T[]): fc.Arbitrary<T> => fc.constantFrom(...types);
 
+/** MessagePack has no value without a byte. */
+const value = fc.uint8Array({ minLength: 1, maxLength: 200 }).map((array) => Buffer.from(array));
+
 export const proxyFrame: fc.Arbitrary<Frame> = fc.oneof(
 	record({ type: of("message"), client, message: rawMessage }),
 	record({ type: of("open"), client, recovered: fc.boolean(), migrated: fc.boolean(), context: bytes }),
@@ -50,6 +53,7 @@ export const proxyFrame: fc.Arbitrary<Frame> = fc.oneof(
 	record({ type: of("pause", "resume"), client }),
 	record({ type: of("resync"), client, key: name }),
 	record({ type: of("drained") }),
+	record({ type: of("itemUp"), client, name, value: maybe(value) }),
 );
 
 const records = fc.uniqueArray(record({ encoding, record: bytes }), {
@@ -67,6 +71,7 @@ export const appFrame: fc.Arbitrary<Frame> = fc.oneof(
 		state,
 		record: bytes,
 	}),
+	record({ type: of("itemDown"), client, name, value: maybe(value) }),
 	record({ type: of("join", "leave"), client, group: name }),
 	record({ type: of("send"), selection, records, state }),
 	record({ type: of("abort"), client, allowReconnect: fc.boolean(), text: maybe(text) }),
