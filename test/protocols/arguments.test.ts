@@ -22,4 +22,17 @@ describe("protocols/arguments", () => {
 		assert.equal(args.bytes, bytes);
 		assert.deepEqual([args.first, args.values, decoded], [7, [7], 1]);
 	});
+
+	it("have bytes of their own where they ask for them, and a large chunk would be held for their sake", () => {
+		const chunk = Buffer.alloc(65_536);
+		chunk.write("[7]");
+		const args = Arguments.from("json", chunk.subarray(0, 3), (bytes) => JSON.parse(String(bytes)));
+		args.own();
+		chunk.fill(0);
+		assert.deepEqual([args.bytes?.buffer.byteLength, args.values], [3, [7]]);
+		const own = args.bytes;
+		args.own();
+		assert.equal(args.bytes, own);
+		Arguments.of([1]).own();
+	});
 });

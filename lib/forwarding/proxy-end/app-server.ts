@@ -236,7 +236,7 @@ export class AppServer {
 		const { connection } = ctx;
 		const forward = (message: RawMessage): Promise<void> | undefined =>
 			this.#native.forward(connection, {
-				...{ message, bytes: heldBytes(message), call: undefined, isCopy: true },
+				...{ message, args: undefined, bytes: heldBytes(message), call: undefined, isCopy: true },
 				waitsSince: undefined,
 			});
 		ctx.relayUploads({

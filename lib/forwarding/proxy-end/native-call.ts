@@ -20,7 +20,8 @@ import type { RemoteCall } from "../upstream/remote-client.js";
 export function upMessageOf(ctx: InvocationContext, isCopy: boolean): UpMessage {
 	const message = rawCallOf(ctx, isCopy);
 	const call = isCopy || ctx.invocationId === undefined ? undefined : callOf(ctx, message);
-	return { message, bytes: heldBytes(message), call, isCopy, waitsSince: undefined };
+	const args = ctx.arguments.bytes ? ctx.arguments : undefined;
+	return { message, args, bytes: heldBytes(message), call, isCopy, waitsSince: undefined };
 }
 
 /** A call as its client wrote it. On the path of every message: objects are written out, not spread. */

@@ -4,7 +4,7 @@ import type { DisconnectReason } from "../../hub/index.js";
 import { isCall, MessageType, type RawMessage } from "../../protocols/index.js";
 import type { ResolvedForwardingOptions } from "../proxy-end/options.js";
 import { CallQueue, type QueuedMessage } from "./call-queue.js";
-import type { ForwardedClient, Undelivered, UpMessage } from "./forwarded-client.js";
+import { type ForwardedClient, inOwnBytes, type Undelivered, type UpMessage } from "./forwarded-client.js";
 import type { Placement } from "./placement.js";
 import type { RemoteClient } from "./remote-client.js";
 
@@ -118,14 +118,14 @@ export class Delivery {
 		}
 		if (!isCall(up.message)) return this.#waitBehindCall(client, up);
 		if (client.parked && client.parked.length < this.#options.maxQueuedPerClient) {
-			client.parked.push(up);
+			client.parked.push(inOwnBytes(up));
 			return this.#placement.settled(client);
 		}
 		const full = client.parked
 			? "too many wait already (maxQueuedPerClient)"
 			: this.#queue.refusalOf({ client, up });
 		const reason = `The message was not forwarded to ${this.#name}: ${full}.`;
-		if (full === undefined) this.#queue.push({ client, up });
+		if (full === undefined) this.#queue.push({ client, up: inOwnBytes(up) });
 		else this.fail(client, up, { code: "ERR_FORWARD_QUEUE_FULL", reason });
 		return undefined;
 	}

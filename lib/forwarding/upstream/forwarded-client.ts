@@ -1,6 +1,6 @@
 import type { ErrorCode } from "../../errors/index.js";
 import type { ClientConnection, DisconnectReason } from "../../hub/index.js";
-import type { RawMessage } from "../../protocols/index.js";
+import { type Arguments, isCall, type RawMessage } from "../../protocols/index.js";
 import type { Recovery } from "../observing/link-life.js";
 import type { AppSession } from "./app-session.js";
 import type { RemoteCall, RemoteClient, Replay } from "./remote-client.js";
@@ -11,6 +11,8 @@ const MAX_STREAMS = 128;
 /** A client's message on its way up. */
 export interface UpMessage {
 	readonly message: RawMessage;
+	/** Where the arguments of a call are from, which its caller's context holds as well. */
+	readonly args: Arguments | undefined;
 	/** About how many bytes it takes. */
 	readonly bytes: number;
 	/** Where its caller waits for an answer. */
@@ -19,6 +21,14 @@ export interface UpMessage {
 	readonly isCopy: boolean;
 	/** When it began to wait, by the hub's clock; most never do. */
 	waitsSince: number | undefined;
+}
+
+/** The same message, for one that has to wait: it holds no more than its own bytes. */
+export function inOwnBytes(up: UpMessage): UpMessage {
+	const { message, args } = up;
+	args?.own();
+	if (!args?.bytes || !isCall(message) || args.bytes === message.arguments) return up;
+	return { ...up, message: { ...message, arguments: args.bytes } };
 }
 
 /** Why a message was not delivered. */

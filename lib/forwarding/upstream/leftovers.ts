@@ -59,6 +59,6 @@ function queuedOf(
 	// What the proxy has asked by itself it asks again by itself.
 	if (id !== undefined && remote.callOf(id)?.isOwn) return undefined;
 	const call = id === undefined ? undefined : remote.take(id);
-	const up = { message, bytes: heldBytes(message), call, isCopy: !isCalling, waitsSince };
+	const up = { message, args: undefined, bytes: heldBytes(message), call, isCopy: !isCalling, waitsSince };
 	return { client: remote.client, up };
 }

@@ -28,7 +28,7 @@ function setUp(limits: Partial<ConstructorParameters<typeof CallQueue>[0]> = {})
 				...{ type: MessageType.Invocation, encoding: "json", target: label, arguments: Buffer.from("[]") },
 				...{ invocationId: undefined, streamIds: undefined, headers: undefined },
 			},
-			...{ bytes, call: undefined, isCopy: false, waitsSince: clock.elapsed() },
+			...{ bytes, args: undefined, call: undefined, isCopy: false, waitsSince: clock.elapsed() },
 		},
 	});
 	return {

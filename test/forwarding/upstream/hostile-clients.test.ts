@@ -87,6 +87,35 @@ describe("forwarding/upstream/hostile-clients", () => {
 		assert.match(String(told[0]?.fields["reason"]), /headers, address and claims/);
 	});
 
+	it("small calls among much that is nothing hold no more than they count, while they wait", async () => {
+		setFlagsFromString("--expose-gc");
+		const collect = runInNewContext("gc") as () => void;
+		const held = (): number => {
+			collect();
+			return process.memoryUsage().arrayBuffers;
+		};
+		const app = await scene.app();
+		const relay = await scene.relay(app.port);
+		relay.off();
+		const proxy = await scene.proxy(relay.url, { maxQueuedPerClient: 200 });
+		const hostile = await rawClient(proxy);
+		const ignored = `{"type":99,"pad":"${"x".repeat(30_000)}"}\u001e`;
+		const before = held();
+		for (const at of range(200)) {
+			const call = {
+				type: 1,
+				...(at % 2 ? { invocationId: String(at) } : {}),
+				target: "echo",
+				arguments: [at],
+			};
+			hostile.webSocket.send(`${JSON.stringify(call)}\u001e${ignored}`);
+		}
+		await scene.forwarded(proxy, 200);
+		await until(() => held() < before + 2 * 1_024 * 1_024);
+		relay.on();
+		assert.deepEqual(await hostile.next(), { type: 3, invocationId: "1", result: 1 });
+	});
+
 	it("long ids, targets and lists of streams count in what waits, as arguments do", async () => {
 		const app = await scene.app();
 		const relay = await scene.relay(app.port);
