@@ -17,12 +17,14 @@ export const UNKNOWN_SESSION = "The session is not known here.";
 export const REOPEN_FEATURE = "reopen";
 /** What a proxy names in HELLO that answers DRAIN by DRAINED. */
 export const DRAINED_FEATURE = "drained";
+/** What an app server names in HELLO that lets clients in itself, and says so by ADMITTED, where their proxy does not know them. */
+export const ADMITS_FEATURE = "admits";
 /** Largest call that is kept to be made again, in bytes of its arguments. */
 export const MAX_RETAINED_BYTES: number = 16 * 1024;
 /** Before each type of view models that an app server names in HELLO because clients share one. */
 export const SHARED_FEATURE = "shared:";
-/** Types that HELLO has room for, beside `reopen` and a proof. */
-const MAX_SHARED_TYPES = MAX_FEATURES - 2;
+/** Types that HELLO has room for, beside `reopen`, `admits` and a proof. */
+const MAX_SHARED_TYPES = MAX_FEATURES - 3;
 
 /** The features that tell of shared types; undefined where HELLO has no room for them. */
 export function sharedFeatures(types: readonly string[]): readonly string[] | undefined {

@@ -12,6 +12,7 @@ import {
 	newLinkId,
 } from "../link/link-greeting.js";
 import {
+	ADMITS_FEATURE,
 	DRAINED_FEATURE,
 	LINK_PING_MS,
 	LINK_PROTOCOL,
@@ -209,12 +210,13 @@ export class LinkDesk {
 /** What an app server names to every proxy. */
 function featuresOf({ options, log }: Hub): string[] {
 	const features = options.recovery === "reopen" ? [REOPEN_FEATURE] : [];
+	if (options.transport.authenticate) features.push(ADMITS_FEATURE);
 	const shared = sharedFeatures(options.sharedTypes);
 	if (shared) return [...features, ...shared];
 	const types = options.sharedTypes.length;
 	log.warn(
 		{ types },
-		"More shared view models, or longer names, than a link can tell of (62 of 249 bytes): replicas would not share them.",
+		"More shared view models, or longer names, than a link can tell of (61 of 249 bytes): replicas would not share them.",
 	);
 	return features;
 }

@@ -213,6 +213,8 @@ export class PeerClients {
 		const { connectionId, protocol: protocolName, ids, items: pushed } = context;
 		const { recovered, migrated } = past;
 		if (ids !== this.#ids) this.#ids = ids;
+		if (context.user === undefined && this.#hub.options.transport.authenticate)
+			this.#session.stream.write({ type: "admitted", client: client.number });
 		const request = new OpenedRequest(context.request);
 		const [transport, idPrefix] = ["Link", this.#ids] as const;
 		const identity = { connectionId, user, request, transport, protocolName, idPrefix, pushed };

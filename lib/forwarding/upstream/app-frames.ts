@@ -85,6 +85,9 @@ export class AppFrames {
 			case "itemDown":
 				this.#item(remote, frame);
 				break;
+			case "admitted":
+				remote.isPending = false;
+				break;
 			case "hold":
 				remote.hold();
 				break;
@@ -173,7 +176,7 @@ export class AppFrames {
 		const prepared = written({ type, invocationId: undefined }, encodings, state);
 		for (const remote of this.#members(selection)) {
 			const { connection, hasEnded } = remote.client;
-			if (!hasEnded) this.#pass(connection, prepared);
+			if (!hasEnded && !remote.isPending) this.#pass(connection, prepared);
 		}
 	}
 

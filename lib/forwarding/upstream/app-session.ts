@@ -10,7 +10,7 @@ import {
 } from "../../protocols/index.js";
 import { FrameStream } from "../link/frame-stream.js";
 import { newLinkId } from "../link/link-greeting.js";
-import { REOPEN_FEATURE, SHARED_FEATURE } from "../link/link-terms.js";
+import { ADMITS_FEATURE, REOPEN_FEATURE, SHARED_FEATURE } from "../link/link-terms.js";
 import { openContextOf } from "../link/open-context.js";
 import { SessionLife } from "../observing/link-life.js";
 import type { ResolvedSessionOptions, SessionEnd } from "../session/index.js";
@@ -76,6 +76,8 @@ export class AppSession {
 	isDraining = false;
 	/** Whether all links found nobody at its address since it had its last one. */
 	isDeserted = false;
+	/** Whether it says by ADMITTED which clients it has let in that are nobody here. */
+	readonly #admits: boolean;
 	readonly #host: AppSessionHost;
 	readonly #frames: AppFrames;
 	readonly #shares: WindowShares;
@@ -98,6 +100,7 @@ export class AppSession {
 		const shared = hello.features.filter((feature) => feature.startsWith(SHARED_FEATURE));
 		this.sharedTypes = new Set(shared.map((feature) => feature.slice(SHARED_FEATURE.length)));
 		this.reopens = hello.features.includes(REOPEN_FEATURE);
+		this.#admits = hello.features.includes(ADMITS_FEATURE);
 		this.ids = ids;
 		this.#frames = new AppFrames(this, host.hub);
 		this.life = new SessionLife(host.hub, { role: "proxy", wire: "native", peer: url });
@@ -173,6 +176,7 @@ export class AppSession {
 		this.stream.write({ type: "open", client: number, recovered, migrated, context });
 		if (this.#free.pop() === undefined) this.#nextNumber++;
 		const remote = new RemoteClient(client, this, number);
+		remote.isPending = this.#admits && connection.user === undefined;
 		this.clients.set(number, remote);
 		return remote;
 	}

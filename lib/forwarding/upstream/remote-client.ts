@@ -33,6 +33,8 @@ export class RemoteClient {
 	isPaused = false;
 	/** Whether the app server was asked to let it go elsewhere. */
 	isMoving = false;
+	/** Whether the app server has to find out first who it is: until then it hears nothing that is for all. */
+	isPending = false;
 	/** Its part of the session's window, once that was scarce. */
 	share: ClientShare | undefined;
 	// Most clients have none of these at most times, and one call at other times.

@@ -149,6 +149,7 @@ function readClientBody(
 		case "hold":
 		case "go":
 		case "closed":
+		case "admitted":
 			return { type, client };
 	}
 }

@@ -228,6 +228,7 @@ function writeClientBody(writer: ByteWriter, frame: OtherFrame): void {
 		case "hold":
 		case "go":
 		case "closed":
+		case "admitted":
 			break;
 	}
 }

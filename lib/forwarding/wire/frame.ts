@@ -41,7 +41,7 @@ export interface MessageFrame {
 
 /** Frames that say no more than whom they are about. */
 export interface ClientFrame {
-	readonly type: "pause" | "resume" | "hold" | "go" | "closed";
+	readonly type: "pause" | "resume" | "hold" | "go" | "closed" | "admitted";
 	readonly client: number;
 }
 
@@ -189,6 +189,7 @@ export const FRAME_TYPES: Readonly<Record<Frame["type"], number>> = {
 	go: 0x2a,
 	closed: 0x2b,
 	itemDown: 0x2c,
+	admitted: 0x2d,
 };
 
 /** Set in the type of a part of a frame that is not its last. */

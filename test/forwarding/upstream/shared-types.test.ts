@@ -153,8 +153,8 @@ describe("forwarding/link/link-terms", () => {
 	it("tells of as many shared types as HELLO has room for, or of none", () => {
 		const types = (count: number): string[] => Array.from({ length: count }, (_, at) => `Type${at}`);
 		assert.deepEqual(sharedFeatures(["Room", "Room", "Club"]), ["shared:Room", "shared:Club"]);
-		assert.equal(sharedFeatures(types(62))?.length, 62);
-		assert.equal(sharedFeatures(types(63)), undefined);
+		assert.equal(sharedFeatures(types(61))?.length, 61);
+		assert.equal(sharedFeatures(types(62)), undefined);
 		assert.equal(sharedFeatures(["é".repeat(124)])?.length, 1);
 		assert.equal(sharedFeatures(["é".repeat(125)]), undefined);
 	});

@@ -79,7 +79,7 @@ export const appFrame: fc.Arbitrary<Frame> = fc.oneof(
 	record({ type: of("forget"), client, key: name }),
 	record({ type: of("drain"), timeoutMs: number }),
 	record({ type: of("load"), clients: number, delayMs: number }),
-	record({ type: of("hold", "go", "closed"), client }),
+	record({ type: of("hold", "go", "closed", "admitted"), client }),
 );
 
 export const acks: fc.Arbitrary<Acks> = record({
