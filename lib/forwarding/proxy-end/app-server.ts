@@ -219,6 +219,7 @@ export class AppServer {
 
 	#forwardNatively(ctx: InvocationContext, isCopy: boolean): Promise<void> | undefined {
 		const { connection, invocationId, isStream, streamIds } = ctx;
+		if (streamIds && !isCopy) ctx.checkUploads();
 		const hold = this.#native.forward(connection, upMessageOf(ctx, isCopy));
 		if (isCopy) return hold;
 		if (isStream && invocationId !== undefined) this.#watchCancel(ctx, invocationId);

@@ -262,7 +262,16 @@ export class Dispatcher {
 		const { client, target, message, invocationId, download } = called;
 		const { arguments: args, streamIds } = message;
 		const relay = streamIds && this.#relayOf(called);
-		const call = { target, arguments: args, invocationId, stream: download, streamIds, relayUploads: relay };
+		const uploadRefusal = called.uploads?.refusal;
+		const call = {
+			target,
+			arguments: args,
+			invocationId,
+			stream: download,
+			streamIds,
+			uploadRefusal,
+			relayUploads: relay,
+		};
 		return new InvocationContext(this.#hub, client, call, (answer) => this.#answers.answer(called, answer));
 	}
 

@@ -8,6 +8,7 @@ import type { PreparedMessage } from "../clients/prepared-message.js";
 import type { Hub } from "../hub.js";
 import type { Download } from "../streams/download.js";
 import type { UploadRelay } from "../streams/upload.js";
+import { Refused } from "./check.js";
 
 /** What a view-model message is about: the whole id, and the root that routing goes by. */
 export interface Route {
@@ -103,6 +104,8 @@ export interface Call {
 	readonly stream?: Download | undefined;
 	/** Ids of the streams that the client sends with it. */
 	readonly streamIds?: readonly string[] | undefined;
+	/** Why the call cannot have them, where that is so. */
+	readonly uploadRefusal?: string | undefined;
 	/** Hands these streams over, where the call has any. */
 	readonly relayUploads?: ((ctx: InvocationContext, relay: UploadRelay) => void) | undefined;
 }
@@ -222,7 +225,14 @@ export class InvocationContext<Client extends object = ClientMethods> extends Co
 	 * more streams than it may, or uses an id twice
 	 */
 	relayUploads(relay: UploadRelay): void {
+		this.checkUploads();
 		this.#call.relayUploads?.(this as unknown as InvocationContext, relay);
+	}
+
+	/** Refuses streams that {@link relayUploads} would refuse, for a middleware that passes the call on before them. @throws as that */
+	checkUploads(): void {
+		const { uploadRefusal } = this.#call;
+		if (uploadRefusal !== undefined) throw new Refused(uploadRefusal);
 	}
 
 	#relayItem(item: PreparedMessage): void {

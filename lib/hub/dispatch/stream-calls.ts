@@ -5,7 +5,6 @@ import { Download, isStreamSource } from "../streams/download.js";
 import type { UploadRelay } from "../streams/upload.js";
 import type { Answers } from "./answers.js";
 import { type Called, keepPlace } from "./called.js";
-import { Refused } from "./check.js";
 import type { InvocationContext } from "./invocation-context.js";
 
 /**
@@ -50,7 +49,6 @@ function enter(called: Called): string | undefined {
 export function relayUploads(called: Called, relay: UploadRelay, fail: (thrown: unknown) => void): void {
 	const { client, uploads } = called;
 	if (!uploads) return;
-	if (uploads.refusal !== undefined) throw new Refused(uploads.refusal);
 	if (uploads.isRelayed) {
 		throw new TrunklineError("ERR_MIDDLEWARE", "The uploads of a call were taken already; take them once.");
 	}

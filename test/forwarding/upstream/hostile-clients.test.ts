@@ -148,6 +148,21 @@ describe("forwarding/upstream/hostile-clients", () => {
 		relay.on();
 	});
 
+	it("a call with more streams than it may have is refused before it is passed on", async () => {
+		const app = await scene.app();
+		const proxy = await scene.proxy(app.url, {}, { maxStreamsPerConnection: 1 });
+		const hostile = await rawClient(proxy);
+		const call = { type: 1, target: "upload", arguments: [] };
+		hostile.send({ ...call, invocationId: "1", streamIds: ["a", "b"] });
+		assert.match(
+			JSON.stringify(await hostile.next()),
+			/"invocationId":"1","error":"[^"]*streams open; 1 are allowed at once/,
+		);
+		hostile.invoke("2", "echo", 2);
+		assert.deepEqual(await hostile.next(), { type: 3, invocationId: "2", result: 2 });
+		assert.equal(app.hub.counters.get("invocations"), 1);
+	});
+
 	it("those who come and go while there is no app server are not kept", async () => {
 		setFlagsFromString("--expose-gc");
 		const collect = runInNewContext("gc") as () => void;
