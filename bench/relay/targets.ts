@@ -12,10 +12,10 @@ const ADDED_US = 500;
 const PROXY_BYTES = 14 * 1024;
 const APP_SERVER_BYTES = 2 * 1024;
 
-/** dotNetify's C# proxy beside HAProxy TCP, by clients, one outstanding. */
-const DOTNETIFY_RATIOS: ReadonlyMap<number, number> = new Map([
-	[200, 0.41],
-	[2_000, 0.32],
+/** dotNetify's C# proxy beside HAProxy TCP, by clients, one outstanding; and what ours must be beside it. */
+const DOTNETIFY_RATIOS: ReadonlyMap<number, { readonly ratio: number; readonly aim: number }> = new Map([
+	[200, { ratio: 0.41, aim: 2.5 }],
+	[2_000, { ratio: 0.32, aim: 3 }],
 ]);
 const DOTNETIFY_SOURCE = "measured beforehand on ASP.NET Core's dotNetify proxy";
 
@@ -55,9 +55,26 @@ export function ratioTable(results: RelayResults, extents: readonly Extent[]): T
 			});
 			const known = extent.outstanding === 1 ? DOTNETIFY_RATIOS.get(extent.clients) : undefined;
 			if (known === undefined) return rows;
-			return [...rows, ["dotNetify's C# proxy", ...size, known.toFixed(2), "", DOTNETIFY_SOURCE]];
+			const source = ["dotNetify's C# proxy", ...size, known.ratio.toFixed(2), "", DOTNETIFY_SOURCE];
+			return [...rows, source, dotNetifyRow(extent, results, known)];
 		}),
 	];
+}
+
+/** Ours beside dotNetify's C# proxy, by way of HAProxy. */
+function dotNetifyRow(
+	extent: Extent,
+	{ push, trials }: RelayResults,
+	{ ratio, aim }: { readonly ratio: number; readonly aim: number },
+): string[] {
+	const named = (row: RelayRow): TrialResult | undefined =>
+		trials.find(({ trial }) => trial.name === relayTrial(row, extent, push).name);
+	const [own, base] = [named("send"), named("haproxy")];
+	const head = ["ours: × dotNetify's C# proxy", String(extent.clients), String(extent.outstanding)];
+	if (!own || !base) return [...head, "-", `≥ ${aim}`, ""];
+	const found = ratioOf(own, base).median / ratio;
+	const judged = verdict(found >= aim, isFilled(own) && isFilled(base));
+	return [...head, `${found.toFixed(1)} × that`, `≥ ${aim}`, judged];
 }
 
 /** What a relay that has nothing else to do adds to a round trip. */

@@ -41,6 +41,15 @@ describe("bench/relay/targets", () => {
 		assert.equal(sendRow([120], [100], 0.5)?.at(-1), "reached (a side was not full: does not count)");
 	});
 
+	it("compares ours with the C# proxy by way of HAProxy", () => {
+		const trials = [
+			resultOf(relayTrial("send", SMALL, push), [100, 90], 1),
+			resultOf(relayTrial("haproxy", SMALL, push), [100, 100], 1),
+		];
+		const row = ratioTable({ push, missing: new Map(), trials }, [SMALL]).at(-1);
+		assert.deepEqual(row?.slice(3), ["2.3 × that", "≥ 2.5", "**short**"]);
+	});
+
 	it("asks less with several messages outstanding", () => {
 		const results: RelayResults = { push, missing: new Map(), trials: [] };
 		const [, row] = ratioTable(results, [{ clients: 200, outstanding: 8 }]);
@@ -57,12 +66,14 @@ describe("bench/relay/targets", () => {
 			{ clients: 2_000, outstanding: 8 },
 		]);
 		const [, ...rows] = ratioTable({ push, missing, trials: [] }, extents);
-		assert.equal(rows.length, RELAY_ROWS.length * extents.length + 2);
+		assert.equal(rows.length, RELAY_ROWS.length * extents.length + 4);
 		assert.deepEqual(
 			rows.filter(([relay]) => relay?.includes("C#")).map(([, clients, , ratio]) => [clients, ratio]),
 			[
 				["200", "0.41"],
+				["200", "-"],
 				["2000", "0.32"],
+				["2000", "-"],
 			],
 		);
 		assert.equal(rows[0]?.at(-1), "not measured: `haproxy` is not installed");
