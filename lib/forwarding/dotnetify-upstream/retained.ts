@@ -1,9 +1,10 @@
 import { isWithin } from "../../protocols/index.js";
 import type { ForwardedMessage } from "./forwarded-message.js";
+import { headersTextOf, withHeaders } from "./renewed-headers.js";
 
 /** View models of one client that are asked for again; as many as an app server lets it hold by default. */
 const MAX_PER_CLIENT = 100;
-/** Largest request that is kept, in bytes of its arguments. */
+/** Largest request that is kept, in bytes of its arguments, and the longest `$headers` as JSON. */
 const MAX_REQUEST_BYTES = 16 * 1024;
 
 /** How much all clients of an app server may keep. */
@@ -15,19 +16,23 @@ export interface RetainedBudget {
 /**
  * The requests of one client whose view models it still shows. When a link is lost, what was pushed on it may be lost
  * with it, and an app server that comes back may have forgotten everything: asked again, it answers with the whole
- * state, which stock clients merge. In memory only, bounded, and never logged.
+ * state, which stock clients merge. All of them are made with the `$headers` that the client sent last: with the token
+ * of its first request it might be nobody by then. In memory only, bounded, and never logged.
  */
 export class Retained {
 	readonly #budget: RetainedBudget;
 	readonly #requests = new Map<string, ForwardedMessage>();
+	/** As JSON text. */
+	#headers: string | undefined;
 
 	constructor(budget: RetainedBudget) {
 		this.#budget = budget;
 	}
 
 	/** In the order in which they were first made: a master stands before what is inside it. */
-	get requests(): Iterable<ForwardedMessage> {
-		return this.#requests.values();
+	get requests(): readonly ForwardedMessage[] {
+		const [kept, headers] = [[...this.#requests.values()], this.#headers];
+		return headers === undefined ? kept : kept.map((request) => withHeaders(request, headers));
 	}
 
 	/** A message is on its way: what the client no longer wants is not asked for again. */
@@ -40,6 +45,8 @@ export class Retained {
 	confirmed(message: ForwardedMessage): void {
 		const { kind, vmId } = message;
 		if (vmId === undefined || message.isReplay) return;
+		const headers = headersTextOf(message);
+		if (headers !== undefined) this.#keepHeaders(headers);
 		if (kind === "request") this.#keep(vmId, message);
 		else if (kind === "dispose") this.#drop(vmId);
 	}
@@ -47,6 +54,15 @@ export class Retained {
 	#clear(): void {
 		for (const { bytes } of this.#requests.values()) this.#budget.left += bytes;
 		this.#requests.clear();
+		this.#budget.left += this.#headers?.length ?? 0;
+		this.#headers = undefined;
+	}
+
+	#keepHeaders(headers: string): void {
+		const known = this.#headers?.length ?? 0;
+		if (headers.length > MAX_REQUEST_BYTES || headers.length - known > this.#budget.left) return;
+		this.#budget.left += known - headers.length;
+		this.#headers = headers;
 	}
 
 	#keep(vmId: string, message: ForwardedMessage): void {
