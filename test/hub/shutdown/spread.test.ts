@@ -1,10 +1,42 @@
 import assert from "node:assert/strict";
 import { deferred, ManualClock } from "../../../lib/base/index.js";
 import { createHub, type Hub } from "../../../lib/index.js";
+import type { CloseMessage } from "../../../lib/protocols/index.js";
 import { FakeWire, identityOf, invocation, settle } from "../fakes.js";
 import { type Live, live, until } from "../live.js";
 
 const CLOSE = { type: 7, error: undefined, allowReconnect: true };
+/** What a proxy holds that is replaced, and how many of its clients the others take in a second. */
+const MANY = 2_000;
+const PACE = 100;
+/** How often some of them go, in milliseconds. */
+const STEP_MS = 50;
+
+/** Remembers when it was closed. */
+class TimedWire extends FakeWire {
+	readonly #clock: ManualClock;
+	closedAt: number | undefined;
+
+	constructor(clock: ManualClock) {
+		super();
+		this.#clock = clock;
+	}
+
+	override close(message: CloseMessage): void {
+		this.closedAt ??= this.#clock.now();
+		super.close(message);
+	}
+}
+
+/** The most that happened within a second, whenever that began; `times` in milliseconds, ascending. */
+function mostInASecond(times: readonly number[]): number {
+	let [most, from] = [0, 0];
+	for (const [at, time] of times.entries()) {
+		while (time - (times[from] ?? time) >= 1_000) from++;
+		most = Math.max(most, at - from + 1);
+	}
+	return most;
+}
 
 describe("hub/shutdown spread", () => {
 	let clock: ManualClock;
@@ -61,6 +93,36 @@ describe("hub/shutdown spread", () => {
 		assert.equal(closed(), 1);
 		for (const at of [2, 3, 4]) assert.equal(await pass(250), at);
 		await over;
+		assert.equal(clock.pending, 0);
+	});
+
+	it(`sends ${MANY} clients away, and in no second more than ${PACE}, also where the process stood still`, async () => {
+		const timed = Array.from({ length: MANY }, () => new TimedWire(clock));
+		for (const [at, wire] of timed.entries()) hub.open(identityOf(`c${at}`), wire);
+		await settle();
+		let isOver = false;
+		const over = hub.close({ spreadMs: (MANY / PACE) * 1_000 }).then(() => {
+			isOver = true;
+		});
+		await settle();
+		// What was not done while it stood still is done later, and not faster.
+		clock.advance(5_000);
+		await settle();
+		while (!isOver) {
+			assert.ok(clock.pending > 0, "it goes on");
+			clock.advance(STEP_MS);
+			await settle();
+		}
+		await over;
+		const times = timed.map(({ closedAt }) => closedAt ?? Number.NaN);
+		assert.deepEqual(
+			times,
+			times.toSorted((one, other) => one - other),
+			"all of them, in their order",
+		);
+		assert.equal(mostInASecond(times), PACE);
+		assert.equal(times.at(-1), (MANY / PACE) * 1_000 + 5_000 - 2 * STEP_MS);
+		assert.ok(timed.every(({ closes }) => JSON.stringify(closes) === JSON.stringify([CLOSE])));
 		assert.equal(clock.pending, 0);
 	});
 
