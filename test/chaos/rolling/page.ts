@@ -16,8 +16,10 @@ export interface Books {
 	sent: number;
 	/** Failed while their connection was there and stayed. */
 	failed: string[];
-	/** What the stock client gave up when its connection ended: under way then, or asked for while it was reconnecting. */
-	underWay: number;
+	/** Made while the stock client was itself reconnecting, and refused by it. */
+	whileReconnecting: number;
+	/** Sent, and not known to have arrived when a Close came. */
+	inFlight: number;
 	/** Times that a page found another state than its own. */
 	wrong: string[];
 	reconnects: number;
@@ -26,10 +28,18 @@ export interface Books {
 }
 
 export function emptyBooks(): Books {
-	return { done: 0, sent: 0, failed: [], underWay: 0, wrong: [], reconnects: 0, ended: 0 };
+	const losses = { failed: [], whileReconnecting: 0, inFlight: 0, wrong: [] };
+	return { ...losses, done: 0, sent: 0, reconnects: 0, ended: 0 };
 }
 
 const RETRY_DELAYS_MS = [0, 50, 100, 100, 200, 200, 400, 400, 800, 800];
+/** How long a page waits that was refused, in milliseconds. */
+const REFUSED_MS = 20;
+
+/** What the stock client says of a message that it does not send, and of one whose answer it does not wait for any more. */
+const REFUSED = /not in the 'Connected' State/i;
+const CANCELED = /connection being closed|closed with an error/i;
+const textOf = (thrown: unknown): string => (thrown instanceof Error ? thrown.message : String(thrown));
 
 /** A stock client that sends numbers to its view model, one after another, and looks whether each has arrived. */
 export class Page {
@@ -54,6 +64,7 @@ export class Page {
 		this.#connection.onreconnecting(() => {
 			books.reconnects++;
 			this.#ready = deferred();
+			void this.#runAway();
 		});
 		this.#connection.onreconnected(() => void this.#begin());
 		this.#connection.onclose(() => {
@@ -112,9 +123,10 @@ export class Page {
 	async #round(): Promise<void> {
 		const [life, connection] = [this.#life, this.#connection];
 		if (connection.state !== HubConnectionState.Connected) return;
+		let unanswered = 0;
 		try {
-			const unanswered = ++this.#number;
-			await connection.send("Update_VM", "Tally", { Take: unanswered });
+			await connection.send("Update_VM", "Tally", { Take: ++this.#number });
+			unanswered++;
 			const number = ++this.#number;
 			await connection.invoke("Update_VM", "Tally", { Take: number });
 			if (life !== this.#life) return;
@@ -123,17 +135,38 @@ export class Page {
 			const { Last, Wrong } = this.shows("Tally");
 			if (Last !== number || Wrong !== 0) this.#books.wrong.push(`${Last} of ${number}, ${Wrong} wrong`);
 		} catch (thrown) {
-			this.#failed(life, thrown);
+			this.#failed(life, thrown, unanswered);
 		}
 	}
 
-	/** The stock client says so of what it gives up itself; everything else is the server's. */
-	#failed(life: number, thrown: unknown): void {
-		const text = thrown instanceof Error ? thrown.message : String(thrown);
-		const isOver = life !== this.#life || this.#connection.state !== HubConnectionState.Connected;
-		const isOwn = /connection being closed|not in the 'Connected' State|closed with an error/i.test(text);
-		if (isOver && isOwn) this.#books.underWay++;
+	/** Goes on as one who does not look whether there is a connection: with what may be asked at any time. */
+	async #runAway(): Promise<void> {
+		const connection = this.#connection;
+		while (!this.#isStopping && connection.state === HubConnectionState.Reconnecting) {
+			for (const how of ["send", "invoke"] as const)
+				await connection[how]("Request_VM", "Board", null).catch((thrown) => this.#failedAway(thrown));
+			await new Promise((resolve) => setTimeout(resolve, REFUSED_MS));
+		}
+	}
+
+	#failedAway(thrown: unknown): void {
+		const text = textOf(thrown);
+		if (REFUSED.test(text) || CANCELED.test(text)) this.#books.whileReconnecting++;
 		else this.#books.failed.push(text);
+	}
+
+	/**
+	 * The stock client says so of what it gives up itself; everything else is the server's. `unanswered`: what was sent
+	 * before, of which the answer was to tell.
+	 */
+	#failed(life: number, thrown: unknown, unanswered = 0): void {
+		const [text, books] = [textOf(thrown), this.#books];
+		const isOver = life !== this.#life || this.#connection.state !== HubConnectionState.Connected;
+		if (isOver && CANCELED.test(text)) books.inFlight += 1 + unanswered;
+		else if (isOver && REFUSED.test(text)) {
+			books.whileReconnecting++;
+			books.inFlight += unanswered;
+		} else books.failed.push(text);
 	}
 
 	#respond([vmId, text]: [string, string]): void {
