@@ -20,7 +20,8 @@ let made: { readonly frame: Buffer; readonly outgoing: Outgoing } | undefined;
 /** Writes one WebSocket frame (RFC 6455 §5.2). Its chunks must not change afterwards. `taken` hears that some of it is. */
 export function writeFrame(socket: Duplex, outgoing: Outgoing, taken?: () => void): void {
 	if (outgoing.length <= JOIN_BYTES) {
-		socket.write(joinedFrame(outgoing), taken);
+		// What has to wait must not hold the pool's slab, and with it the frames of others, for as long.
+		socket.write(joinedFrame(outgoing, socket.writableLength > 0), taken);
 		return;
 	}
 	socket.cork();
@@ -49,20 +50,21 @@ export function closeFrame(status: number): Buffer {
 	return controlFrame(CLOSE, Buffer.of(status >> 8, status & 0xff));
 }
 
-function joinedFrame(outgoing: Outgoing): Buffer {
+function joinedFrame(outgoing: Outgoing, isWaiting: boolean): Buffer {
 	const [first] = outgoing.chunks;
 	// What one client alone is sent, and that is most, is not worth the remembering.
 	if (begun !== first) {
 		begun = first;
-		return makeFrame(outgoing);
+		return makeFrame(outgoing, isWaiting);
 	}
 	if (made && isSame(made.outgoing, outgoing)) return made.frame;
-	made = { frame: makeFrame(outgoing), outgoing };
+	// One of many may be slow.
+	made = { frame: makeFrame(outgoing, true), outgoing };
 	return made.frame;
 }
 
-function makeFrame(outgoing: Outgoing): Buffer {
-	const { frame, size } = frameHeader(outgoing, outgoing.length);
+function makeFrame(outgoing: Outgoing, isOwn: boolean): Buffer {
+	const { frame, size } = frameHeader(outgoing, outgoing.length, isOwn);
 	let at = size;
 	for (const chunk of outgoing.chunks) at += chunk.copy(frame, at);
 	return frame;
@@ -77,10 +79,14 @@ function isSame(one: Outgoing, other: Outgoing): boolean {
 	);
 }
 
-/** The header of an unmasked, final frame in front of `spare` free bytes. */
-function frameHeader({ format, length }: Outgoing, spare: number): { frame: Buffer; size: number } {
+/** The header of an unmasked, final frame in front of `spare` free bytes; `isOwn`: in memory that nothing else is in. */
+function frameHeader(
+	{ format, length }: Outgoing,
+	spare: number,
+	isOwn = false,
+): { frame: Buffer; size: number } {
 	const size = length < 126 ? 2 : length < 65_536 ? 4 : 10;
-	const frame = Buffer.allocUnsafe(size + spare);
+	const frame = isOwn ? Buffer.allocUnsafeSlow(size + spare) : Buffer.allocUnsafe(size + spare);
 	frame[0] = FINAL | (format === "Text" ? TEXT : BINARY);
 	frame[1] = size === 2 ? length : size === 4 ? 126 : 127;
 	if (size === 4) frame.writeUInt16BE(length, 2);

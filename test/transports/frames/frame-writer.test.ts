@@ -41,6 +41,25 @@ describe("transports/frames/frame-writer", () => {
 		for (const frame of frames) assert.equal(frame?.toString("hex"), expected(chunks, "Text"));
 	});
 
+	it("gives a frame that has to wait memory of its own, and one that many are sent", () => {
+		const slow = new Sink({ highWaterMark: 1 });
+		slow.cork();
+		const held = (text: string): number => {
+			const chunk = Buffer.from(text);
+			const written: Buffer[] = [];
+			slow.write = (bytes: Buffer) => written.push(bytes) > 0;
+			writeFrame(slow, { chunks: [chunk], format: "Text", length: chunk.length });
+			return written[0]?.buffer.byteLength ?? 0;
+		};
+		assert.ok(held("first") > 1_000);
+		Object.defineProperty(slow, "writableLength", { value: 100 });
+		assert.equal(held("second"), 8);
+		const chunks = [Buffer.from("news")];
+		const fast = Array.from({ length: 3 }, () => new Sink());
+		for (const sink of fast) writeFrame(sink, { chunks, format: "Text", length: 4 });
+		assert.equal(fast[2]?.written[0]?.buffer.byteLength, 6);
+	});
+
 	it("writes every client its own, in whatever order the same and others come", () => {
 		const stock = Array.from({ length: 4 }, (_, at) => Buffer.alloc(40 + at, at));
 		const large = Buffer.alloc(20_000, "L");
