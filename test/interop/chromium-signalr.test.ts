@@ -43,7 +43,14 @@ describe("interop/chromium-signalr: the stock browser build of @microsoft/signal
 	let browser: Browser;
 	let context: BrowserContext;
 	let page: Page;
-	const troubles: string[] = [];
+	const troubles: { readonly text: string; readonly url?: string }[] = [];
+	/**
+	 * Connections that were over when the last request of their client came, of which the browser complains: at its end the
+	 * stock client posts a Close, and does not wait for it before it lets the connection go.
+	 */
+	const over = new Set<string>();
+	const complaints = (): string[] =>
+		troubles.filter(({ url = "" }) => !over.has(url)).map(({ text }) => text);
 
 	before(async function () {
 		this.timeout(60_000);
@@ -57,9 +64,13 @@ describe("interop/chromium-signalr: the stock browser build of @microsoft/signal
 		context = await browser.newContext();
 		page = await context.newPage();
 		page.on("console", (message) => {
-			if (["error", "warning"].includes(message.type())) troubles.push(message.text());
+			const { url } = message.location();
+			if (["error", "warning"].includes(message.type())) troubles.push({ text: message.text(), url });
 		});
-		page.on("pageerror", (error) => troubles.push(String(error)));
+		page.on("pageerror", (error) => troubles.push({ text: String(error) }));
+		page.on("response", (response) => {
+			if (response.status() === 404 && response.url().includes("?id=")) over.add(response.url());
+		});
 		await page.goto(url);
 	});
 
@@ -77,7 +88,7 @@ describe("interop/chromium-signalr: the stock browser build of @microsoft/signal
 		it(`does everything that a client does (${name})`, async () => {
 			const used = CLASSES[transport ?? "WebSockets"];
 			assert.deepEqual(await run(wanted), { ...ANSWERS, used });
-			assert.deepEqual(troubles, []);
+			assert.deepEqual(complaints(), []);
 		});
 	}
 
@@ -90,7 +101,7 @@ describe("interop/chromium-signalr: the stock browser build of @microsoft/signal
 			for (const [transport, used] of Object.entries(CLASSES)) {
 				const wanted = { transport, messagePack: false };
 				assert.deepEqual(await run({ ...wanted, url: `${url}/open` }), { ...ANSWERS, used });
-				assert.deepEqual(troubles, []);
+				assert.deepEqual(complaints(), []);
 				await assert.rejects(run({ ...wanted, url: `${url}/shut` }));
 				troubles.length = 0;
 			}
