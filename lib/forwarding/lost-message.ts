@@ -28,6 +28,18 @@ export interface ForwardingFailure {
 	readonly reason: string;
 }
 
+/** A message still waited for its app server when the proxy stopped; `name`: what that is called in messages. */
+export function stoppedFailure(name: string): ForwardingFailure {
+	const reason = `The proxy was stopped before it could deliver the message to ${name}.`;
+	return { code: "ERR_FORWARD_CLOSED", reason };
+}
+
+/** A message has waited `maxWaitMs` for its app server. */
+export function expiredFailure(name: string, maxWaitMs: number): ForwardingFailure {
+	const reason = `The app server ${name} could not be reached for ${maxWaitMs} ms (maxWaitMs).`;
+	return { code: "ERR_FORWARD_EXPIRED", reason };
+}
+
 const KINDS: ReadonlyMap<string, ForwardedKind> = new Map<string, ForwardedKind>([
 	[HubTarget.Request, "request"],
 	[HubTarget.Update, "update"],

@@ -2,7 +2,7 @@ import type { Clock, Log, Timer } from "../../base/index.js";
 import { messageOf } from "../../errors/index.js";
 import type { ClientConnection } from "../../hub/index.js";
 import { HubTarget, writeInvokeArguments } from "../../protocols/index.js";
-import type { ForwardingFailure } from "../lost-message.js";
+import { expiredFailure, type ForwardingFailure, stoppedFailure } from "../lost-message.js";
 import type { ResolvedForwardingOptions } from "../proxy-end/options.js";
 import { type ForwardedMessage, isRepeatable } from "./forwarded-message.js";
 import type { LinkListener, MessageLink } from "./link.js";
@@ -127,7 +127,7 @@ export class Upstream {
 	 */
 	forward(message: ForwardedMessage): Promise<void> | undefined {
 		if (this.#state === "closed") {
-			this.#listener.failed(message, this.#closedFailure);
+			this.#listener.failed(message, stoppedFailure(this.url));
 			return undefined;
 		}
 		const outbox = this.#outboxOf(message.client);
@@ -159,16 +159,11 @@ export class Upstream {
 		const sent = [...this.#sent.values()].flatMap((all) => [...all]);
 		this.#sent.clear();
 		this.#unconfirmed = 0;
-		const failure = this.#closedFailure;
+		const failure = stoppedFailure(this.url);
 		for (const { message } of [...sent, ...this.#queue.clear()]) this.#fail(message, failure);
 		for (const outbox of this.#outboxes.values()) outbox.freeRoom();
 		this.#outboxes.clear();
 		await this.#pool.close();
-	}
-
-	get #closedFailure(): ForwardingFailure {
-		const reason = `The proxy was stopped before it could deliver the message to ${this.url}.`;
-		return { code: "ERR_FORWARD_CLOSED", reason };
 	}
 
 	#canSend(outbox: Outbox): boolean {
@@ -363,11 +358,9 @@ export class Upstream {
 	}
 
 	#expired(queued: readonly Queued[]): void {
-		const reason = `The app server ${this.url} could not be reached for ${this.#options.maxWaitMs} ms (maxWaitMs).`;
+		const failure = expiredFailure(this.url, this.#options.maxWaitMs);
 		for (const each of queued) {
-			if (each.message.kind !== "disconnect") {
-				this.#fail(each.message, { code: "ERR_FORWARD_EXPIRED", reason });
-			}
+			if (each.message.kind !== "disconnect") this.#fail(each.message, failure);
 			this.#release(each);
 		}
 	}

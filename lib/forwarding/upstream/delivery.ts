@@ -2,9 +2,10 @@ import type { Clock } from "../../base/index.js";
 import { messageOf, TrunklineError } from "../../errors/index.js";
 import type { DisconnectReason } from "../../hub/index.js";
 import { isCall, MessageType, type RawMessage } from "../../protocols/index.js";
+import { expiredFailure, type ForwardingFailure } from "../lost-message.js";
 import type { ResolvedForwardingOptions } from "../proxy-end/options.js";
 import { CallQueue, type QueuedMessage } from "./call-queue.js";
-import { type ForwardedClient, inOwnBytes, type Undelivered, type UpMessage } from "./forwarded-client.js";
+import { type ForwardedClient, inOwnBytes, type UpMessage } from "./forwarded-client.js";
 import type { Placement } from "./placement.js";
 import type { RemoteClient } from "./remote-client.js";
 
@@ -16,7 +17,7 @@ export interface DeliveryHost {
 	readonly clock: Clock;
 	readonly placement: Placement;
 	/** A message will not be delivered. Called once for it; must not throw. */
-	failed(client: ForwardedClient, up: UpMessage, failure: Undelivered): void;
+	failed(client: ForwardedClient, up: UpMessage, failure: ForwardingFailure): void;
 	/** The last of what an ended client has sent is delivered: its end may follow. */
 	leave(client: ForwardedClient, reason: DisconnectReason): void;
 }
@@ -141,13 +142,12 @@ export class Delivery {
 	}
 
 	/** Who is told of the loss of what belongs to a call is told of the call. */
-	fail(client: ForwardedClient, up: UpMessage, failure: Undelivered): void {
+	fail(client: ForwardedClient, up: UpMessage, failure: ForwardingFailure): void {
 		if (isCall(up.message)) this.#host.failed(client, up, failure);
 	}
 
 	#expired({ client, up }: QueuedMessage): void {
-		const reason = `The app server ${this.#name} could not be reached for ${this.#options.maxWaitMs} ms (maxWaitMs).`;
-		this.fail(client, up, { code: "ERR_FORWARD_EXPIRED", reason });
+		this.fail(client, up, expiredFailure(this.#name, this.#options.maxWaitMs));
 		if (this.#queue.length === 0) this.freeRoom();
 		if (client.end && client.waiting === 0) this.#host.leave(client, client.end);
 	}
@@ -174,7 +174,7 @@ export class Delivery {
 	/** A client is ended on its way from one app server to another: what it has sent meanwhile is not delivered. */
 	dropParked(client: ForwardedClient): void {
 		const reason = `The app server ${this.#name} stopped, and its client was ended before the message was forwarded.`;
-		const failure: Undelivered = { code: "ERR_FORWARD_LINK_LOST", reason };
+		const failure: ForwardingFailure = { code: "ERR_FORWARD_LINK_LOST", reason };
 		for (const up of client.parked?.splice(0) ?? []) this.fail(client, up, failure);
 	}
 }

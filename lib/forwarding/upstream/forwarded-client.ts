@@ -1,6 +1,6 @@
-import type { ErrorCode } from "../../errors/index.js";
 import type { ClientConnection, DisconnectReason } from "../../hub/index.js";
 import { type Arguments, isCall, type RawMessage } from "../../protocols/index.js";
+import type { ForwardingFailure } from "../lost-message.js";
 import type { Recovery } from "../observing/link-life.js";
 import type { AppSession } from "./app-session.js";
 import type { RemoteCall, RemoteClient, Replay } from "./remote-client.js";
@@ -31,12 +31,6 @@ export function inOwnBytes(up: UpMessage): UpMessage {
 	return { ...up, message: { ...message, arguments: args.bytes } };
 }
 
-/** Why a message was not delivered. */
-export interface Undelivered {
-	readonly code: ErrorCode;
-	readonly reason: string;
-}
-
 /**
  * A client as an upstream knows it, from its connect (or its first message) to its end there. It outlives sessions: its
  * home is the session that has it; where shared view models have an owner, that session has it too.
@@ -52,7 +46,7 @@ export class ForwardedClient {
 	/** Whether another proxy is about to have it: it is opened nowhere any more. */
 	isLeaving = false;
 	/** Why no app server can have it, where that is so: it is about to be closed. */
-	refusal: Undelivered | undefined;
+	refusal: ForwardingFailure | undefined;
 	/** Messages of it that wait for a session. */
 	waiting = 0;
 	/** What it sends while it is moved from one instance to another. */

@@ -11,6 +11,7 @@ import type {
 import { MessageType } from "../../protocols/index.js";
 import { Addresses, type UpstreamUrl } from "../dialing/addresses.js";
 import type { UpstreamLinks } from "../dialing/upstream-links.js";
+import { type ForwardingFailure, stoppedFailure } from "../lost-message.js";
 import { explainPlace } from "../observing/explained-place.js";
 import { recover, statusOf } from "../observing/upstream-status.js";
 import type { ResolvedForwardingOptions } from "../proxy-end/options.js";
@@ -19,7 +20,7 @@ import type { Hello } from "../wire/index.js";
 import { AppSession, type AppSessionHost } from "./app-session.js";
 import type { QueuedMessage } from "./call-queue.js";
 import { Delivery } from "./delivery.js";
-import { ForwardedClient, type Undelivered, type UpMessage } from "./forwarded-client.js";
+import { ForwardedClient, type UpMessage } from "./forwarded-client.js";
 import { leftovers } from "./leftovers.js";
 import { type Picking, pickFunction } from "./pick.js";
 import { Placement } from "./placement.js";
@@ -29,9 +30,9 @@ import { Sessions } from "./sessions.js";
 /** Who hears of an upstream. */
 export interface NativeUpstreamListener {
 	/** A message will not be delivered, or nobody can know whether it was. Called once for it; must not throw. */
-	failed(client: ForwardedClient, up: UpMessage, failure: Undelivered): void;
+	failed(client: ForwardedClient, up: UpMessage, failure: ForwardingFailure): void;
 	/** A call was sent, and its answer will not come. Called once for it; must not throw. */
-	unanswered(client: ForwardedClient, call: RemoteCall, failure: Undelivered): void;
+	unanswered(client: ForwardedClient, call: RemoteCall, failure: ForwardingFailure): void;
 	/** The server there speaks native links. */
 	reached(): void;
 	/** The server at a url knows no native link. */
@@ -156,7 +157,7 @@ export class NativeUpstream {
 	forward(connection: ClientConnection, up: UpMessage): Promise<void> | undefined {
 		const client = this.#clientOf(connection);
 		if (this.#state === "closed") {
-			this.#delivery.fail(client, up, this.#closedFailure);
+			this.#delivery.fail(client, up, stoppedFailure(this.name));
 			return undefined;
 		}
 		return this.#delivery.forward(client, up);
@@ -211,16 +212,12 @@ export class NativeUpstream {
 		for (const session of this.#sessions) session.flush();
 		await this.#flushed();
 		for (const session of [...this.#sessions]) session.stream.end("closed");
-		for (const { client, up } of this.#delivery.clear()) this.#delivery.fail(client, up, this.#closedFailure);
+		for (const { client, up } of this.#delivery.clear())
+			this.#delivery.fail(client, up, stoppedFailure(this.name));
 		this.#placement.close();
 		this.#clients.clear();
 		this.#delivery.freeRoom();
 		await this.#addresses.close();
-	}
-
-	get #closedFailure(): Undelivered {
-		const reason = `The proxy was stopped before it could deliver the message to ${this.name}.`;
-		return { code: "ERR_FORWARD_CLOSED", reason };
 	}
 
 	#clientOf(connection: ClientConnection): ForwardedClient {
@@ -310,14 +307,14 @@ export class NativeUpstream {
 		this.#placement.over(session);
 		const { lost, unsent, unopened } = leftovers(session.clients, end, this.#hub.clock.elapsed());
 		const reason = `The app server ${session.url} was lost before it had confirmed the message; it may have been processed.`;
-		const failure: Undelivered = { code: "ERR_FORWARD_LINK_LOST", reason };
+		const failure: ForwardingFailure = { code: "ERR_FORWARD_LINK_LOST", reason };
 		for (const { client, up } of lost) this.#delivery.fail(client, up, failure);
 		const remotes = [...session.clients.values()];
 		session.clients.clear();
 		for (const remote of remotes) this.#bereave(remote, failure, !unopened.has(remote));
 		this.#delivery.freeRoom();
 		if (this.#state === "closed")
-			for (const { client, up } of unsent) this.#delivery.fail(client, up, this.#closedFailure);
+			for (const { client, up } of unsent) this.#delivery.fail(client, up, stoppedFailure(this.name));
 		else {
 			this.#delivery.putBack(unsent);
 			if (session.reopens) recover(this.#hub, session, remotes);
@@ -338,7 +335,7 @@ export class NativeUpstream {
 	}
 
 	/** A client loses an app server: whoever waits for an answer is told. */
-	#bereave(remote: RemoteClient, failure: Undelivered, wasOpen: boolean): void {
+	#bereave(remote: RemoteClient, failure: ForwardingFailure, wasOpen: boolean): void {
 		const { client } = remote;
 		for (const call of remote.takeAll()) this.#listener.unanswered(client, call, failure);
 		remote.leave();
