@@ -14,3 +14,4 @@ export { Fifo } from "./fifo.js";
 export { randomId, randomName } from "./ids.js";
 export { type Log, type LogMethod, silentLog } from "./log.js";
 export { settledWithin } from "./settled.js";
+export { isWellFormed } from "./text.js";

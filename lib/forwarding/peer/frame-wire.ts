@@ -1,4 +1,4 @@
-import { type Deferred, deferred } from "../../base/index.js";
+import { type Deferred, deferred, isWellFormed } from "../../base/index.js";
 import type { ClientWire, PreparedMessage, PushedItem, RetainedCall } from "../../hub/index.js";
 import {
 	type ArgumentEncoding,
@@ -153,5 +153,5 @@ export function stateMarkOf({ delivery }: PreparedMessage): StateMark | undefine
 
 /** Whether a text can cross as the name of a group, or the key of something. */
 export function isName(text: string): boolean {
-	return Buffer.byteLength(text) <= MAX_NAME_BYTES && !/\p{Surrogate}/u.test(text);
+	return Buffer.byteLength(text) <= MAX_NAME_BYTES && isWellFormed(text);
 }

@@ -1,3 +1,4 @@
+import { isWellFormed } from "../../base/index.js";
 import { TrunklineError } from "../../errors/index.js";
 import { MAX_NAME_BYTES, tooLarge } from "./limits.js";
 
@@ -5,7 +6,6 @@ import { MAX_NAME_BYTES, tooLarge } from "./limits.js";
 const SHORT_TEXT = 40;
 /** UTF-8 takes at most three bytes for each unit of a text: a name up to this length needs no measuring. */
 const SHORT_NAME: number = Math.floor(MAX_NAME_BYTES / 3);
-const LONE_SURROGATE = /\p{Surrogate}/u;
 
 /** How many bytes {@link ByteWriter.varint} takes for a number. */
 export function varintSize(value: number): number {
@@ -140,7 +140,7 @@ export class ByteWriter {
 
 	#utf8(text: string): void {
 		const size = Buffer.byteLength(text);
-		if (size !== text.length && LONE_SURROGATE.test(text))
+		if (size !== text.length && !isWellFormed(text))
 			throw new TrunklineError(
 				"ERR_SERIALIZATION",
 				"A text holds half a surrogate pair, which UTF-8 cannot carry.",

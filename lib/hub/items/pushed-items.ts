@@ -1,3 +1,4 @@
+import { isWellFormed } from "../../base/index.js";
 import { TrunklineError } from "../../errors/index.js";
 import { readMessagePack, writeMessagePack } from "../../protocols/index.js";
 import type { ClientConnection } from "../clients/client-connection.js";
@@ -91,7 +92,7 @@ function sizeOf(name: string, value: Buffer | undefined): number {
 }
 
 function checkName(name: unknown): void {
-	const isName = typeof name === "string" && name !== "" && !/\p{Surrogate}/u.test(name);
+	const isName = typeof name === "string" && name !== "" && isWellFormed(name);
 	if (isName && Buffer.byteLength(name) <= MAX_ITEM_NAME_BYTES) return;
 	throw new TrunklineError(
 		"ERR_ARGUMENTS",
